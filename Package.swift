@@ -1,0 +1,122 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The arrows of the architecture: what each module may import. `TidyTests` holds the sources against this table.
+let modules: [Target] = [
+    // The words of the domain as values: no Foundation, no I/O.
+    .target(name: "MeterModel", swiftSettings: settings),
+    // IANA zones read once into plain tables of offsets.
+    .target(name: "TimeZones", dependencies: ["MeterModel"], swiftSettings: settings),
+    // Segments of opaque, checksummed, chained, compressed blocks; knows no meters.
+    .target(
+        name: "RecordLog",
+        dependencies: ["CLZ4", "CCRC32C", .product(name: "Crypto", package: "swift-crypto")],
+        swiftSettings: settings
+    ),
+    // Typed append and read; event codecs.
+    .target(
+        name: "EventStorage",
+        dependencies: ["MeterModel", "RecordLog", .product(name: "Crypto", package: "swift-crypto")],
+        swiftSettings: settings
+    ),
+    // Untrusted bytes to events, no I/O: one file a format.
+    .target(name: "Telegrams", dependencies: ["MeterModel"], swiftSettings: settings),
+    // Accepts, refuses or fills in: a pure fold of declarations and references.
+    .target(name: "Admission", dependencies: ["MeterModel"], swiftSettings: settings),
+    // Tariffs, rating, ledger arithmetic: pure.
+    .target(name: "Billing", dependencies: ["MeterModel"], swiftSettings: settings),
+    // The SQLite schema, its rows and queries.
+    .target(
+        name: "ReadModel",
+        dependencies: ["MeterModel", .product(name: "GRDB", package: "GRDB.swift")],
+        swiftSettings: settings
+    ),
+    // Pure folds, and the runner that commits rows, outbox and checkpoint in one transaction.
+    .target(
+        name: "Projections",
+        dependencies: ["MeterModel", "EventStorage", "Billing", "ReadModel"],
+        swiftSettings: settings
+    ),
+    // Files and stdin into batches, batches into the log, refused lines into quarantine.
+    .target(
+        name: "Ingest",
+        dependencies: [
+            "MeterModel", "Telegrams", "Admission", "EventStorage", "CLZ4", "CZlib",
+            .product(name: "Yams", package: "Yams"),
+        ],
+        resources: [.embedInCode("Profiles")],
+        swiftSettings: settings
+    ),
+    // Deterministic fleets for demos, tests and benchmarks.
+    .target(name: "FleetSimulator", dependencies: ["MeterModel"], swiftSettings: settings),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CCRC32C"),
+    .executableTarget(
+        name: "meterfold",
+        dependencies: [
+            "MeterModel", "TimeZones", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing", "ReadModel",
+            "Projections", "Ingest", "FleetSimulator",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        swiftSettings: settings
+    ),
+]
+
+let tests: [Target] = [
+    .testTarget(name: "MeterModelTests", dependencies: ["MeterModel", "TimeZones"], swiftSettings: settings),
+    .testTarget(name: "RecordLogTests", dependencies: ["RecordLog"], swiftSettings: settings),
+    .testTarget(
+        name: "EventStorageTests",
+        dependencies: ["EventStorage", "RecordLog", "MeterModel"],
+        swiftSettings: settings
+    ),
+    .testTarget(name: "TelegramsTests", dependencies: ["Telegrams", "MeterModel", "TimeZones"], swiftSettings: settings),
+    .testTarget(name: "AdmissionTests", dependencies: ["Admission", "MeterModel", "TimeZones"], swiftSettings: settings),
+    .testTarget(name: "ReadModelTests", dependencies: ["ReadModel", "MeterModel"], swiftSettings: settings),
+    // The slow, from-scratch fold, written from the semantics alone: the oracle of the fast one.
+    .target(name: "ReferenceFold", path: "Tests/ReferenceFold", swiftSettings: settings),
+    .testTarget(name: "ReferenceFoldTests", dependencies: ["ReferenceFold"], swiftSettings: settings),
+    .testTarget(
+        name: "ProjectionsTests",
+        dependencies: [
+            "Projections", "Billing", "ReadModel", "EventStorage", "RecordLog", "Admission", "Telegrams", "MeterModel",
+            "TimeZones", "ReferenceFold",
+        ],
+        swiftSettings: settings
+    ),
+    .testTarget(
+        name: "IngestTests",
+        dependencies: ["Ingest", "Telegrams", "MeterModel"],
+        swiftSettings: settings
+    ),
+    .testTarget(
+        name: "FleetSimulatorTests",
+        dependencies: ["FleetSimulator", "Telegrams", "MeterModel"],
+        swiftSettings: settings
+    ),
+    .testTarget(name: "ScenarioTests", dependencies: ["meterfold"], swiftSettings: settings),
+    .testTarget(name: "TidyTests", swiftSettings: settings),
+]
+
+let package = Package(
+    name: "meterfold",
+    products: [.executable(name: "meterfold", targets: ["meterfold"])],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: modules + tests,
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+@main struct Meterfold { static func main() {} }
