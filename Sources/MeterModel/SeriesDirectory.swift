@@ -1,0 +1,43 @@
+/// The log's own numbering of devices and series, each in order of first appearance in the log.
+///
+/// Invariants: a series' device and register are in the name tables; (device, register) is in `indexes` exactly once.
+package struct SeriesDirectory: Sendable {
+    package private(set) var devices = NameTable(minimumCapacity: 16_384)
+    package private(set) var registers = NameTable()
+    private var deviceOfSeries: ContiguousArray<UInt32> = []
+    private var registerOfSeries: ContiguousArray<UInt32> = []
+    private var indexes: [UInt64: UInt32] = [:]
+
+    package init() {}
+
+    package var seriesCount: Int { deviceOfSeries.count }
+    package var deviceCount: Int { devices.count }
+
+    /// The device's index, new or old.
+    package mutating func device(named name: String) -> UInt32 { devices.intern(name) }
+    package mutating func device(named name: UnsafeBufferPointer<UInt8>) -> UInt32 { devices.intern(name) }
+    /// The register name's index, new or old.
+    package mutating func register(named name: String) -> UInt32 { registers.intern(name) }
+    package mutating func register(named name: UnsafeBufferPointer<UInt8>) -> UInt32 { registers.intern(name) }
+
+    /// The series' index, new or old.
+    package mutating func series(device: UInt32, register: UInt32) -> UInt32 {
+        let key = UInt64(device) << 32 | UInt64(register)
+        if let index = indexes[key] { return index }
+        let index = UInt32(deviceOfSeries.count)
+        deviceOfSeries.append(device)
+        registerOfSeries.append(register)
+        indexes[key] = index
+        return index
+    }
+
+    /// The series' index, if it is there.
+    package func existingSeries(device: UInt32, register: UInt32) -> UInt32? {
+        indexes[UInt64(device) << 32 | UInt64(register)]
+    }
+
+    package func device(ofSeries series: UInt32) -> UInt32 { deviceOfSeries[Int(series)] }
+    package func register(ofSeries series: UInt32) -> UInt32 { registerOfSeries[Int(series)] }
+    package func deviceName(ofSeries series: UInt32) -> String { devices[device(ofSeries: series)] }
+    package func registerName(ofSeries series: UInt32) -> String { registers[register(ofSeries: series)] }
+}
