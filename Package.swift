@@ -80,8 +80,16 @@ let tests: [Target] = [
         dependencies: ["EventStorage", "RecordLog", "MeterModel"],
         swiftSettings: settings
     ),
-    .testTarget(name: "TelegramsTests", dependencies: ["Telegrams", "MeterModel", "TimeZones"], swiftSettings: settings),
-    .testTarget(name: "AdmissionTests", dependencies: ["Admission", "MeterModel", "TimeZones"], swiftSettings: settings),
+    .testTarget(
+        name: "TelegramsTests",
+        dependencies: ["Telegrams", "MeterModel", "TimeZones"],
+        swiftSettings: settings
+    ),
+    .testTarget(
+        name: "AdmissionTests",
+        dependencies: ["Admission", "MeterModel", "TimeZones"],
+        swiftSettings: settings
+    ),
     .testTarget(name: "ReadModelTests", dependencies: ["ReadModel", "MeterModel"], swiftSettings: settings),
     // The slow, from-scratch fold, written from the semantics alone: the oracle of the fast one.
     .target(name: "ReferenceFold", path: "Tests/ReferenceFold", swiftSettings: settings),

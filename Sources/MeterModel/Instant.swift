@@ -78,7 +78,8 @@ package enum Milliseconds {
 
     /// The shortest text that reads back as `milliseconds`; whole seconds only.
     package static func text(_ milliseconds: Int64) -> String {
-        for (unit, suffix) in [(day, "d"), (hour, "h"), (minute, "m")] where milliseconds % unit == 0 && milliseconds > 0 {
+        for (unit, suffix) in [(day, "d"), (hour, "h"), (minute, "m")]
+        where milliseconds % unit == 0 && milliseconds > 0 {
             return "\(milliseconds / unit)\(suffix)"
         }
         return "\(milliseconds / second)s"

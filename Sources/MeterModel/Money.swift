@@ -33,7 +33,11 @@ package struct Money: Hashable, Comparable, Sendable {
 
     /// Rounded half-even to `minorDigits` (0 to 4), all of them shown: "12.50".
     package func roundedText(minorDigits: Int) -> String {
-        decimalText(roundedMinorUnits(minorDigits: minorDigits), fractionDigits: minorDigits, minimumFraction: minorDigits)
+        decimalText(
+            roundedMinorUnits(minorDigits: minorDigits),
+            fractionDigits: minorDigits,
+            minimumFraction: minorDigits
+        )
     }
 
     /// The count of minor units, rounded half-even.

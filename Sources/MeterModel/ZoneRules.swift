@@ -34,7 +34,9 @@ package struct ZoneRules: Sendable {
     }
 
     /// The first instant whose local clock reads `local` or later; `k` only ever moves up.
-    private static func firstInstant(ofLocal local: Int64, _ starts: [Int64], _ offsets: [Int64], from k: inout Int) -> Int64 {
+    private static func firstInstant(ofLocal local: Int64, _ starts: [Int64], _ offsets: [Int64], from k: inout Int)
+        -> Int64
+    {
         while k + 1 < starts.count, local - offsets[k] >= starts[k + 1] { k += 1 }
         return k == 0 ? local - offsets[0] : max(starts[k], local - offsets[k])
     }
