@@ -314,3 +314,32 @@ package struct PushOutcome: Hashable, Sendable {
         self.response = response
     }
 }
+
+extension MeterEvent {
+    /// The device that the event concerns, if one.
+    package var device: String? {
+        switch self {
+        case .readingCorrected(let e): e.device
+        case .readingVoided(let e): e.device
+        case .deviceRegistered(let e): e.device
+        case .meterExchanged(let e): e.device
+        case .multiplierCorrected(let e): e.device
+        case .tariffAssigned(let e): e.device
+        case .topUpReceived(let e), .topUpRefunded(let e): e.device
+        case .balanceAdjusted(let e): e.device
+        case .alertRuleSet(let e): e.device
+        case .tariffPublished, .dayTurned, .pushSettled: nil
+        }
+    }
+
+    /// The register that the event concerns, if one is named.
+    package var register: String? {
+        switch self {
+        case .readingCorrected(let e): e.register
+        case .readingVoided(let e): e.register
+        case .meterExchanged(let e): e.register
+        case .multiplierCorrected(let e): e.register
+        default: nil
+        }
+    }
+}

@@ -41,3 +41,13 @@ package struct SeriesDirectory: Sendable {
     package func deviceName(ofSeries series: UInt32) -> String { devices[device(ofSeries: series)] }
     package func registerName(ofSeries series: UInt32) -> String { registers[register(ofSeries: series)] }
 }
+
+extension SeriesDirectory {
+    /// Gives the device and series that an accepted event names their numbers, as writer and readers of the log must do
+    /// alike: an event's device counts as an appearance, and so does its series where it names a register.
+    package mutating func enter(_ event: MeterEvent) {
+        guard let name = event.device else { return }
+        let device = device(named: name)
+        if let register = event.register { _ = series(device: device, register: self.register(named: register)) }
+    }
+}

@@ -1,0 +1,53 @@
+/// What is known of a device: what its registrations declare, and of one not yet registered what its first event said.
+///
+/// The one place that says what "declared anew" changes and what a default is, for who accepts events and for who folds
+/// them (semantics, sections 1, 2 and 9).
+package struct DeviceDeclaration: Hashable, Sendable {
+    /// Nil until the device is registered.
+    package private(set) var utility: Utility?
+    private var declaredUnit: Unit?
+    private var billingRegister: String?
+    package private(set) var timezone: String?
+    package private(set) var multiplier: ExactDecimal?
+    package private(set) var modulus: ExactDecimal?
+    package private(set) var maxRate: ExactDecimal?
+    package private(set) var gapAfterMilliseconds: Int64?
+    package private(set) var account: String?
+    /// Known from the first event with a unit or a utility.
+    package private(set) var dimension: Dimension?
+
+    /// How long an interval may be that is no gap, where the device declares nothing.
+    package static let defaultGapAfterMilliseconds: Int64 = 6 * Milliseconds.hour
+
+    package init() {}
+
+    package var isRegistered: Bool { utility != nil }
+
+    /// The unit of values told without one; nil for a device that is not registered.
+    package var unit: Unit? { utility.map { declaredUnit ?? $0.defaultUnit } }
+
+    /// The register that is billed: the declared one, else that of the device's first event, else the utility's own.
+    package var register: String? { billingRegister ?? utility?.defaultRegister }
+
+    package var gapAfter: Int64 { gapAfterMilliseconds ?? DeviceDeclaration.defaultGapAfterMilliseconds }
+
+    /// Takes in an event that names a register, a unit or both, and is no registration.
+    package mutating func notice(register: String?, unit: Unit?) {
+        if let unit, dimension == nil { dimension = unit.dimension }
+        if !isRegistered, billingRegister == nil { billingRegister = register }
+    }
+
+    /// Takes in a registration: what it gives changes, what it leaves out stays.
+    package mutating func declare(_ event: DeviceRegistered) {
+        utility = event.utility
+        declaredUnit = event.unit ?? declaredUnit
+        billingRegister = event.register ?? billingRegister
+        timezone = event.timezone ?? timezone
+        multiplier = event.multiplier ?? multiplier
+        modulus = event.modulus ?? modulus
+        maxRate = event.maxRate ?? maxRate
+        gapAfterMilliseconds = event.gapAfterMilliseconds ?? gapAfterMilliseconds
+        account = event.account ?? account
+        if dimension == nil { dimension = unit?.dimension }
+    }
+}

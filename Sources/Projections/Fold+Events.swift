@@ -1,0 +1,240 @@
+import Billing
+package import MeterModel
+import ReadModel
+
+extension Fold {
+    /// Applies one event that is no reading.
+    ///
+    /// - Parameter directory: the log's numbering, the event's device and series entered.
+    package func apply(_ event: MeterEvent, position: Position, recordedAt: Instant, directory: SeriesDirectory) {
+        grow(to: directory)
+        self.position = position
+        let at = position.rawValue
+        func device(_ name: String) -> DeviceFold {
+            guard let index = directory.devices.index(of: name) else {
+                preconditionFailure("the event at \(position.rawValue) was not entered into the directory")
+            }
+            return devices[Int(index)]
+        }
+        switch event {
+        case .readingCorrected(let e):
+            let unit = e.unit ?? .kilowattHour
+            rule(device(e.device), e.register, at: e.readAt, value: milli(e.value, unit), unit: unit, at, recordedAt)
+        case .readingVoided(let e):
+            rule(device(e.device), e.register, at: e.readAt, value: nil, unit: nil, at, recordedAt)
+        case .deviceRegistered(let e): register(device(e.device), e, at, recordedAt)
+        case .meterExchanged(let e): exchange(device(e.device), e, at, recordedAt)
+        case .multiplierCorrected(let e):
+            guard let factor = e.multiplier.scaled(by: 3) else { return }
+            changeSeries(device(e.device), e.register, unit: nil, at, recordedAt) { series, change in
+                series.changeSegments(&change) {
+                    $0.correctMultiplier(at: e.at?.milliseconds, thousandths: Int64(factor), position: at)
+                }
+            }
+        case .tariffPublished(let e): publish(e, at, recordedAt)
+        case .tariffAssigned(let e): assign(device(e.device), e.tariff, from: e.from, at, recordedAt)
+        case .topUpReceived(let e): pay(device(e.device), e, .topUp, sign: 1, at, recordedAt)
+        case .topUpRefunded(let e): pay(device(e.device), e, .refund, sign: -1, at, recordedAt)
+        case .balanceAdjusted(let e):
+            let key = MoneyBook.Key(kind: .adjustment, provider: "", reference: e.reference)
+            add(device(e.device), key, e.amount, sign: 1, currency: e.currency, at: e.at, at, recordedAt)
+        case .pushSettled(let outcome):
+            guard jobs[outcome.job] != nil else { return }
+            jobs[outcome.job]?.apply(outcome, at: position)
+            unwrittenJobs.insert(outcome.job)
+        case .alertRuleSet, .dayTurned: preconditionFailure("an event kind was admitted that is not folded")
+        }
+    }
+
+    /// - Precondition: admission saw to range and precision.
+    private func milli(_ value: ExactDecimal, _ unit: Unit) -> Int64 {
+        guard let milli = value.scaled(by: unit.milliDigits), milli.magnitude <= Int128(maximumMilliValue).magnitude
+        else { preconditionFailure("the value \(value) \(unit.symbol) was admitted") }
+        return Int64(milli)
+    }
+
+    // MARK: One series
+
+    private func rule(
+        _ device: DeviceFold,
+        _ register: String?,
+        at instant: Instant,
+        value: Int64?,
+        unit: Unit?,
+        _ position: UInt64,
+        _ recordedAt: Instant
+    ) {
+        changeSeries(device, register, unit: unit, position, recordedAt) { series, change in
+            series.rule(at: instant.milliseconds, value: value, position: position, &change)
+        }
+    }
+
+    private func exchange(_ device: DeviceFold, _ event: MeterExchanged, _ position: UInt64, _ recordedAt: Instant) {
+        let unit = event.unit ?? device.declaration.unit ?? .kilowattHour
+        let exchange = MeterSegments.Exchange(
+            at: event.at.milliseconds,
+            finalValue: milli(event.finalValue, unit),
+            initialValue: milli(event.initialValue, unit),
+            position: position,
+            multiplierThousandths: event.multiplier.flatMap { $0.scaled(by: 3) }.map(Int64.init),
+            modulus: event.modulus.map { milli($0, unit) }
+        )
+        changeSeries(device, event.register, unit: unit, position, recordedAt) { $0.exchange(exchange, &$1) }
+    }
+
+    /// Changes one series of a device, and what follows from it for its balance.
+    private func changeSeries(
+        _ device: DeviceFold,
+        _ register: String?,
+        unit: Unit?,
+        _ position: UInt64,
+        _ recordedAt: Instant,
+        _ body: (SeriesFold, inout IntervalChange) -> Void
+    ) {
+        guard let register = register ?? device.declaration.register,
+            let index = device.series.first(where: { registers[Int($0)] == register })
+        else { preconditionFailure("an event was logged without its register") }
+        if device.billingSeries == nil {
+            device.declaration.notice(register: register, unit: unit)
+            resolveBillingSeries(device)
+        }
+        let fold = series[Int(index)]
+        let before = device.balance
+        change.clear()
+        body(fold, &change)
+        fold.noteDirty(change)
+        enqueue(series: index)
+        enqueue(device)
+        guard device.billingSeries == index, device.hasBalance else { return }
+        for interval in change.removed { device.charges -= device.schedule.charge(interval) }
+        for interval in change.added { device.charges += device.schedule.charge(interval) }
+        evaluate(device, from: before, position: position, recordedAt: recordedAt, money: nil)
+    }
+
+    // MARK: Declarations
+
+    private func register(_ device: DeviceFold, _ event: DeviceRegistered, _ position: UInt64, _ recordedAt: Instant) {
+        let before = device.balance
+        let formerGap = device.declaration.gapAfter
+        let formerFactors = DeclaredFactors(device.declaration)
+        device.declaration.declare(event)
+        if event.multiplier != nil { device.multiplierPosition = position }
+        resolveBillingSeries(device)
+        let factors = DeclaredFactors(device.declaration)
+        if factors != formerFactors || event.multiplier != nil {
+            for index in device.series {
+                change.clear()
+                series[Int(index)].changeSegments(&change) {
+                    $0.declare(
+                        multiplierThousandths: event.multiplier == nil ? nil : factors.multiplierThousandths,
+                        modulus: factors.modulus,
+                        maxRate: factors.maxRate,
+                        position: position
+                    )
+                }
+                series[Int(index)].noteDirty(change)
+                enqueue(series: index)
+            }
+        }
+        if device.declaration.gapAfter != formerGap { dirtyWholly(device) }
+        if let tariff = event.tariff {
+            device.assign(tariff, from: event.from)
+            noteCurrency(device, tariffs[tariff]?.currency)
+        }
+        reprice(device, from: before, position, recordedAt)
+    }
+
+    private func assign(
+        _ device: DeviceFold,
+        _ tariff: String,
+        from: LocalDate,
+        _ position: UInt64,
+        _ recordedAt: Instant
+    ) {
+        let before = device.balance
+        device.assign(tariff, from: from)
+        noteCurrency(device, tariffs[tariff]?.currency)
+        reprice(device, from: before, position, recordedAt)
+    }
+
+    private func publish(_ event: TariffPublished, _ position: UInt64, _ recordedAt: Instant) {
+        tariffs[event.tariff] = event
+        for device in devices where device.assignments.contains(where: { $0.tariff == event.tariff }) {
+            reprice(device, from: device.balance, position, recordedAt)
+        }
+    }
+
+    /// Works out a device's zone, schedule and charges from what is now declared, and looks whether that crossed a level.
+    private func reprice(_ device: DeviceFold, from before: Money?, _ position: UInt64, _ recordedAt: Instant) {
+        let name = device.declaration.timezone ?? device.assignments.first.flatMap { tariffs[$0.tariff]?.timezone }
+        let zone = name.flatMap { zones.rules(of: $0) } ?? .utc
+        if zone.name != device.zone.name {
+            device.zone = zone
+            dirtyWholly(device)
+        }
+        device.schedule = RateSchedule(
+            assignments: device.assignments.compactMap { assignment in
+                tariffs[assignment.tariff].map { (from: assignment.from, tariff: $0) }
+            },
+            zone: zone
+        )
+        device.charges = .zero
+        if let index = device.billingSeries {
+            series[Int(index)].forEachInterval(from: Int64.min, to: Int64.max) {
+                device.charges += device.schedule.charge($0)
+            }
+        }
+        device.ledgerIsWhollyDirty = true
+        enqueue(device)
+        change.clear()
+        evaluate(device, from: before, position: position, recordedAt: recordedAt, money: nil)
+    }
+
+    private func dirtyWholly(_ device: DeviceFold) {
+        for index in device.series {
+            series[Int(index)].isWhollyDirty = true
+            enqueue(series: index)
+        }
+        device.ledgerIsWhollyDirty = true
+        enqueue(device)
+    }
+
+    private func noteCurrency(_ device: DeviceFold, _ currency: Currency?) {
+        if device.currency == nil { device.currency = currency }
+    }
+
+    // MARK: Money
+
+    private func pay(
+        _ device: DeviceFold,
+        _ event: Payment,
+        _ kind: LedgerKind,
+        sign: Int128,
+        _ position: UInt64,
+        _ recordedAt: Instant
+    ) {
+        let key = MoneyBook.Key(kind: kind, provider: event.provider, reference: event.reference)
+        add(device, key, event.amount, sign: sign, currency: event.currency, at: event.at, position, recordedAt)
+    }
+
+    private func add(
+        _ device: DeviceFold,
+        _ key: MoneyBook.Key,
+        _ amount: ExactDecimal,
+        sign: Int128,
+        currency: Currency,
+        at instant: Instant,
+        _ position: UInt64,
+        _ recordedAt: Instant
+    ) {
+        guard let money = Money(amount) else { preconditionFailure("the amount \(amount) was admitted") }
+        let before = device.balance
+        noteCurrency(device, currency)
+        let entry = MoneyBook.Entry(at: instant.milliseconds, amount: Money(units: money.units * sign))
+        for touched in device.money.add(key, entry) { device.noteDirtyDay(at: touched) }
+        enqueue(device)
+        guard before != nil else { return }
+        change.clear()
+        evaluate(device, from: before, position: position, recordedAt: recordedAt, money: instant)
+    }
+}

@@ -1,0 +1,182 @@
+import Billing
+import MeterModel
+
+/// The interval readings of one series: amounts over `(start, end]` as they came, overlaps set aside.
+///
+/// Invariants: `entries` ascends by start, of equal start the longer first, each (start, end) once; `stands` is what going
+/// through them in that order decides: one that overlaps the last that stands does not (semantics, section 3).
+struct IntervalSeries {
+    struct Entry: BitwiseCopyable {
+        var start: Int64
+        var end: Int64
+        /// mWh or mL before the multiplier.
+        var value: Int64
+        var position: UInt64
+        var quality: UInt8
+        var stands: Bool
+    }
+
+    struct Key: Hashable {
+        var start: Int64
+        var end: Int64
+    }
+
+    private(set) var entries = GapArray<Entry>()
+    /// Of those intervals alone for which more than one value was received.
+    private(set) var contested: [Key: ReadingCandidates] = [:]
+
+    private func lowerBound(_ start: Int64, _ end: Int64) -> Int {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            let entry = entries[middle]
+            if entry.start < start || (entry.start == start && entry.end > end) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
+    }
+
+    /// Takes an interval reading in.
+    ///
+    /// - Returns: false for a duplicate.
+    mutating func receive(
+        _ reading: ReadingRecord,
+        position: UInt64,
+        segments: MeterSegments,
+        _ change: inout IntervalChange
+    ) -> Bool {
+        let start = reading.at - reading.span
+        let i = lowerBound(start, reading.at)
+        if i < entries.count, entries[i].start == start, entries[i].end == reading.at {
+            return receiveAgain(i, reading, position: position, segments: segments, &change)
+        }
+        var entry = Entry(
+            start: start,
+            end: reading.at,
+            value: reading.value,
+            position: position,
+            quality: reading.traits.quality.rawValue,
+            stands: true
+        )
+        if i == entries.count {
+            let last = lastStanding(before: i)
+            entry.stands = last.map { start >= entries[$0].end } ?? true
+            entries.append(entry)
+            if !entry.stands {
+                change.touchesAnomalies = true
+            } else if let interval = interval(entry, segments) {
+                change.setAppended(interval)
+            } else {
+                change.touchesAnomalies = true
+            }
+            return true
+        }
+        entries.insert(entry, at: i)
+        settle(inserted: i, segments: segments, &change)
+        return true
+    }
+
+    private mutating func receiveAgain(
+        _ i: Int,
+        _ reading: ReadingRecord,
+        position: UInt64,
+        segments: MeterSegments,
+        _ change: inout IntervalChange
+    ) -> Bool {
+        let entry = entries[i]
+        let quality = reading.traits.quality
+        if entry.value == reading.value, quality.rawValue <= entry.quality { return false }
+        let key = Key(start: entry.start, end: entry.end)
+        var candidates = contested[key] ?? ReadingCandidates()
+        if candidates.values.isEmpty {
+            _ = candidates.receive(
+                value: entry.value,
+                quality: Quality(rawValue: entry.quality) ?? .measured,
+                position: entry.position
+            )
+        }
+        let isNew = candidates.receive(value: reading.value, quality: quality, position: position)
+        if candidates.values.count > 1 {
+            contested[key] = candidates
+            change.touchesAnomalies = true
+        }
+        guard let standing = candidates.standing else { return isNew }
+        let former = entry.stands ? interval(entry, segments) : nil
+        entries[i].value = standing.value
+        entries[i].position = standing.position
+        entries[i].quality = standing.quality.rawValue
+        let now = entry.stands ? interval(entries[i], segments) : nil
+        if former != now {
+            if let former { change.removed.append(former) }
+            if let now { change.added.append(now) }
+        }
+        return isNew
+    }
+
+    private func lastStanding(before i: Int) -> Int? {
+        var j = i - 1
+        while j >= 0, !entries[j].stands { j -= 1 }
+        return j >= 0 ? j : nil
+    }
+
+    /// Decides again from an insertion on, until everything is as it was.
+    private mutating func settle(inserted i: Int, segments: MeterSegments, _ change: inout IntervalChange) {
+        var end = lastStanding(before: i).map { entries[$0].end } ?? Int64.min
+        var j = i
+        while j < entries.count {
+            var entry = entries[j]
+            let stands = entry.start >= end
+            let formerly = j == i ? false : entry.stands
+            if formerly, let former = interval(entry, segments) { change.removed.append(former) }
+            entry.stands = stands
+            entries[j] = entry
+            if stands {
+                end = entry.end
+                if let now = interval(entry, segments) {
+                    change.added.append(now)
+                } else {
+                    change.touchesAnomalies = true
+                }
+            }
+            if stands != formerly || !stands { change.touchesAnomalies = change.touchesAnomalies || j != i || !stands }
+            if j > i, stands, formerly { break }
+            j += 1
+        }
+        change.trim(reachesEnd: j >= entries.count)
+    }
+
+    /// The interval of an entry; nil where the multiplier takes it beyond 10^15.
+    func interval(_ entry: Entry, _ segments: MeterSegments) -> MeteredInterval? {
+        segments.quantity(delta: entry.value, segment: segments.segment(at: entry.start))
+            .map { MeteredInterval(start: entry.start, end: entry.end, quantity: $0) }
+    }
+
+    /// The last entry that stands: the one that ends last.
+    var latest: Entry? { lastStanding(before: entries.count).map { entries[$0] } }
+
+    /// The first entry that stands.
+    var earliest: Entry? {
+        // Nothing stands before the first, so it always does.
+        entries.isEmpty ? nil : entries[0]
+    }
+
+    /// Hands over the intervals that overlap `(start, end)`, in order.
+    func forEachInterval(
+        from start: Int64,
+        to end: Int64,
+        _ segments: MeterSegments,
+        _ body: (MeteredInterval) -> Void
+    ) {
+        var i = lowerBound(start, Int64.max)
+        if let before = lastStanding(before: i) { i = before }
+        while i < entries.count, entries[i].start < end {
+            let entry = entries[i]
+            if entry.stands, entry.end > start, let interval = interval(entry, segments) { body(interval) }
+            i += 1
+        }
+    }
+}

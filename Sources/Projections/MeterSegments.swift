@@ -1,0 +1,109 @@
+import Billing
+import MeterModel
+
+/// The meters that served one series in turn, and what multiplies and bounds the counts of each (semantics, section 3).
+///
+/// Invariants: `exchanges` ascends by `at`, each `at` once; segment 0 lies before the first exchange, segment i begins at
+/// `exchanges[i - 1].at`; `thousandths` and `moduli` hold what stands for each segment.
+struct MeterSegments {
+    struct Exchange {
+        var at: Int64
+        /// mWh or mL.
+        var finalValue: Int64
+        var initialValue: Int64
+        var position: UInt64
+        var multiplierThousandths: Int64?
+        var modulus: Int64?
+    }
+
+    /// A value told for the segment that contains `anchor`.
+    private struct Telling {
+        var anchor: Int64
+        var value: Int64
+        var position: UInt64
+    }
+
+    private(set) var exchanges: [Exchange] = []
+    private var multipliers: [Telling] = []
+    private var declaredModulus: Int64?
+    private(set) var thousandths: [Int64] = [1000]
+    private(set) var moduli: [Int64?] = [nil]
+    /// mWh or mL an hour.
+    var maxRate: Int64?
+
+    /// The segment of an instant: that of the last exchange up to it.
+    @inline(__always)
+    func segment(at instant: Int64) -> Int {
+        if exchanges.isEmpty { return 0 }
+        var i = exchanges.count
+        while i > 0, exchanges[i - 1].at > instant { i -= 1 }
+        return i
+    }
+
+    func exchange(at instant: Int64) -> Exchange? { exchanges.first { $0.at == instant } }
+
+    /// Takes an exchange in; one at the same `at` again replaces the former.
+    mutating func insert(_ exchange: Exchange) {
+        if let i = exchanges.firstIndex(where: { $0.at >= exchange.at }) {
+            if exchanges[i].at == exchange.at { exchanges[i] = exchange } else { exchanges.insert(exchange, at: i) }
+        } else {
+            exchanges.append(exchange)
+        }
+        settle()
+    }
+
+    /// What the device declares, for the segment before the first exchange.
+    mutating func declare(multiplierThousandths: Int64?, modulus: Int64?, maxRate: Int64?, position: UInt64) {
+        if let multiplierThousandths {
+            multipliers.append(Telling(anchor: Int64.min, value: multiplierThousandths, position: position))
+        }
+        if let modulus { declaredModulus = modulus }
+        if let maxRate { self.maxRate = maxRate }
+        settle()
+    }
+
+    /// A correction for the segment that contains `at`; nil means the latest segment known now.
+    mutating func correctMultiplier(at instant: Int64?, thousandths: Int64, position: UInt64) {
+        let anchor = instant ?? exchanges.last?.at ?? Int64.min
+        multipliers.append(Telling(anchor: anchor, value: thousandths, position: position))
+        settle()
+    }
+
+    /// Of several multipliers for one segment the highest position stands; a segment with none keeps the one before.
+    private mutating func settle() {
+        thousandths = []
+        moduli = []
+        for i in 0...exchanges.count {
+            var stands: (value: Int64, position: UInt64)?
+            if i > 0, let value = exchanges[i - 1].multiplierThousandths { stands = (value, exchanges[i - 1].position) }
+            for telling in multipliers where segment(at: telling.anchor) == i {
+                if stands.map({ $0.position < telling.position }) ?? true { stands = (telling.value, telling.position) }
+            }
+            thousandths.append(stands?.value ?? thousandths.last ?? 1000)
+            moduli.append(i == 0 ? declaredModulus : exchanges[i - 1].modulus ?? moduli[i - 1])
+        }
+    }
+
+    /// A delta times the multiplier of a segment, rounded half-even once; nil beyond 10^15.
+    @inline(__always)
+    func quantity(delta: Int64, segment: Int) -> Int64? {
+        let factor = thousandths[segment]
+        if factor == 1000 { return delta <= maximumMilliValue ? delta : nil }
+        let product = roundedHalfEven(Int128(delta) * Int128(factor), dividedBy: 1000)
+        return product <= Int128(maximumMilliValue) ? Int64(product) : nil
+    }
+
+    /// Whether a delta came faster than the declared `maxRate` allows; never where none is declared.
+    @inline(__always)
+    func exceedsMaxRate(delta: Int64, elapsed: Int64) -> Bool {
+        guard let maxRate else { return false }
+        return Int128(delta) * Int128(Milliseconds.hour) > Int128(maxRate) * Int128(elapsed)
+    }
+
+    /// A drop read as a wrap: `modulus - baseline + value` where that is from 0 to a tenth of the modulus.
+    func wrapDelta(from baseline: Int64, to value: Int64, segment: Int) -> Int64? {
+        guard let modulus = moduli[segment] else { return nil }
+        let delta = Int128(modulus) - Int128(baseline) + Int128(value)
+        return delta >= 0 && delta * 10 <= Int128(modulus) ? Int64(delta) : nil
+    }
+}

@@ -1,0 +1,38 @@
+import MeterModel
+import ReadModel
+
+/// The money of one device: top-ups, refunds and adjustments, each counted once by its reference (semantics, section 6).
+///
+/// Invariant: `total` is the signed sum of `entries`.
+struct MoneyBook {
+    struct Key: Hashable {
+        var kind: LedgerKind
+        /// Empty for an adjustment.
+        var provider: String
+        var reference: String
+    }
+
+    struct Entry {
+        var at: Int64
+        /// Signed: what it adds to the balance.
+        var amount: Money
+    }
+
+    private(set) var entries: [Key: Entry] = [:]
+    /// Top-ups less refunds plus adjustments.
+    private(set) var total = Money.zero
+
+    /// Counts an entry, or of one told again keeps the earliest time.
+    ///
+    /// - Returns: the instants whose days' ledgers change.
+    mutating func add(_ key: Key, _ entry: Entry) -> [Int64] {
+        guard let former = entries[key] else {
+            entries[key] = entry
+            total += entry.amount
+            return [entry.at]
+        }
+        guard entry.at < former.at else { return [] }
+        entries[key]?.at = entry.at
+        return [former.at, entry.at]
+    }
+}

@@ -1,0 +1,36 @@
+import MeterModel
+
+/// The different values received for one instant (or one interval), and which of them stands (semantics, section 2).
+///
+/// Invariants: `values` are distinct and in order of first position, at most `maximumValueCount`.
+struct ReadingCandidates {
+    struct Candidate {
+        var value: Int64
+        var quality: Quality
+        /// Of duplicates the first.
+        var position: UInt64
+    }
+
+    /// Of further different values for one instant is kept no more than that they came.
+    static let maximumValueCount = 16
+
+    private(set) var values: [Candidate] = []
+
+    /// Takes a received value in.
+    ///
+    /// - Returns: false for a duplicate.
+    mutating func receive(value: Int64, quality: Quality, position: UInt64) -> Bool {
+        if let i = values.firstIndex(where: { $0.value == value }) {
+            values[i].quality = max(values[i].quality, quality)
+            return false
+        }
+        guard values.count < ReadingCandidates.maximumValueCount else { return false }
+        values.append(Candidate(value: value, quality: quality, position: position))
+        return true
+    }
+
+    /// The highest quality, at equal quality the lowest value.
+    var standing: Candidate? {
+        values.min { a, b in a.quality != b.quality ? a.quality > b.quality : a.value < b.value }
+    }
+}

@@ -1,0 +1,195 @@
+import Billing
+import MeterModel
+
+/// The standing register readings of one series on their time line, walked into baselines and intervals.
+///
+/// Invariants: `entries` ascends by (at, role); every status is what a walk from the first entry would decide now, so
+/// that any order of arrival ends in the same entries; `irregular` holds the instants of all entries whose status is not
+/// plain, ascending. The rules are those of semantics, section 3.
+struct RegisterSeries {
+    var entries = GapArray<SeriesEntry>()
+    var segments = MeterSegments()
+    var irregular: [Int64] = []
+    /// Scratch of a walk: the baselines of the current run, and what was decided so far.
+    var stack: ContiguousArray<Int> = []
+    var decided: ContiguousArray<EntryStatus> = []
+
+    /// How far back or ahead a drop is compared, in milliseconds.
+    static let window: Int64 = 48 * Milliseconds.hour
+
+    /// The index at which an entry with (at, role) stands or would stand.
+    func lowerBound(at instant: Int64, role: EntryRole = .reading) -> Int {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            let entry = entries[middle]
+            if entry.at < instant || (entry.at == instant && entry.role.rawValue < role.rawValue) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
+    }
+
+    /// The index of the stream's entry at an instant, if one stands there.
+    func index(at instant: Int64) -> Int? {
+        let i = lowerBound(at: instant)
+        return i < entries.count && entries[i].at == instant && entries[i].role == .reading ? i : nil
+    }
+
+    // MARK: Changes
+
+    /// Appends a reading later than all others where rule 1 alone decides about it.
+    ///
+    /// - Returns: false where the reading has to go the long way (`insert`).
+    @inline(__always)
+    mutating func appendInOrder(
+        at instant: Int64,
+        value: Int64,
+        position: UInt64,
+        quality: Quality,
+        _ change: inout IntervalChange
+    ) -> Bool {
+        var entry = SeriesEntry(at: instant, value: value, position: position, quality: quality, status: .first)
+        guard let last = entries.last else {
+            entries.append(entry)
+            return true
+        }
+        guard instant > last.at, value >= last.value, last.status.isBaseline, last.role != .exchangeFinal else {
+            return false
+        }
+        guard status(from: last, at: instant, delta: value - last.value, isWrap: false) == .interval,
+            let quantity = segments.quantity(delta: value - last.value, segment: segments.segment(at: last.at))
+        else { return false }
+        entry.status = .interval
+        entries.append(entry)
+        change.setAppended(MeteredInterval(start: last.at, end: instant, quantity: quantity))
+        return true
+    }
+
+    /// Puts a reading at an instant where none stands.
+    mutating func insert(
+        at instant: Int64,
+        value: Int64,
+        position: UInt64,
+        quality: Quality,
+        _ change: inout IntervalChange
+    ) {
+        let i = lowerBound(at: instant)
+        let entry = SeriesEntry(at: instant, value: value, position: position, quality: quality)
+        if splitInPlace(i, entry, &change) { return }
+        entries.insert(entry, at: i)
+        rewalk(after: .inserted(i), around: instant, &change)
+    }
+
+    /// Gives the entry at index `i` another value and position.
+    mutating func replace(
+        _ i: Int,
+        value: Int64,
+        position: UInt64,
+        quality: Quality,
+        _ change: inout IntervalChange
+    ) {
+        let old = entries[i]
+        let new = SeriesEntry(at: old.at, value: value, position: position, quality: quality, status: old.status)
+        if old.value == value {
+            entries[i] = new
+            change.touchesAnomalies = change.touchesAnomalies || !old.status.isPlain
+            return
+        }
+        entries[i] = new
+        rewalk(after: .replaced(i, old), around: old.at, &change)
+    }
+
+    mutating func remove(_ i: Int, _ change: inout IntervalChange) {
+        let old = entries[i]
+        entries.remove(at: i)
+        rewalk(after: .removed(i, old), around: old.at, &change)
+    }
+
+    /// Changes segments, or whatever else bears on the whole series, and walks it all again.
+    mutating func reconsider(_ change: inout IntervalChange, _ mutate: (inout RegisterSeries) -> Void) {
+        collect(after: nil, through: entries.count - 1, into: &change.removed)
+        mutate(&self)
+        rewalk(after: nil, around: nil, &change)
+    }
+
+    /// Forgets every entry.
+    mutating func dropEntries(_ change: inout IntervalChange) {
+        reconsider(&change) { $0.entries.removeAll() }
+    }
+
+    /// Cuts at an exchange: the stream's entry at that instant goes, the old meter's last and the new one's first come.
+    mutating func exchange(_ exchange: MeterSegments.Exchange, _ change: inout IntervalChange) {
+        reconsider(&change) { series in
+            var i = series.lowerBound(at: exchange.at)
+            while i < series.entries.count, series.entries[i].at == exchange.at { series.entries.remove(at: i) }
+            i = series.lowerBound(at: exchange.at)
+            let position = exchange.position
+            series.entries.insert(
+                SeriesEntry(at: exchange.at, value: exchange.finalValue, position: position, role: .exchangeFinal),
+                at: i
+            )
+            series.entries.insert(
+                SeriesEntry(at: exchange.at, value: exchange.initialValue, position: position, role: .exchangeInitial),
+                at: i + 1
+            )
+            series.segments.insert(exchange)
+        }
+    }
+
+    // MARK: Intervals
+
+    /// The interval that ends at a baseline, given the baseline before it; nil where it gives none.
+    @inline(__always)
+    func interval(from before: SeriesEntry, to entry: SeriesEntry) -> MeteredInterval? {
+        guard entry.status.hasInterval else { return nil }
+        let segment = segments.segment(at: before.at)
+        let delta =
+            entry.status == .wrap
+            ? segments.wrapDelta(from: before.value, to: entry.value, segment: segment) ?? 0
+            : entry.value - before.value
+        return segments.quantity(delta: delta, segment: segment)
+            .map { MeteredInterval(start: before.at, end: entry.at, quantity: $0) }
+    }
+
+    /// The index of the last baseline at or before `i`, if there is one.
+    func baseline(upTo i: Int) -> Int? {
+        var i = i
+        while i >= 0 {
+            if entries[i].status.isBaseline { return i }
+            i -= 1
+        }
+        return nil
+    }
+
+    /// Hands over the intervals that overlap `(start, end)`, in order.
+    func forEachInterval(from start: Int64, to end: Int64, _ body: (MeteredInterval) -> Void) {
+        guard !entries.isEmpty else { return }
+        var before = entries[baseline(upTo: lowerBound(at: start + 1) - 1) ?? 0]
+        var i = lowerBound(at: before.at, role: before.role) + 1
+        while i < entries.count, before.at < end {
+            let entry = entries[i]
+            if entry.status.isBaseline {
+                if let interval = interval(from: before, to: entry), interval.end > start { body(interval) }
+                before = entry
+            }
+            i += 1
+        }
+    }
+
+    func collect(after start: Int?, through end: Int, into intervals: inout [MeteredInterval]) {
+        var before = start.map { entries[$0] }
+        var i = (start ?? -1) + 1
+        while i <= end {
+            let entry = entries[i]
+            if entry.status.isBaseline {
+                if let before, let interval = interval(from: before, to: entry) { intervals.append(interval) }
+                before = entry
+            }
+            i += 1
+        }
+    }
+}

@@ -1,0 +1,252 @@
+import Billing
+import MeterModel
+
+/// Everything folded from the readings of one series, and what of it stands.
+///
+/// Invariants: `instants` has a record of every instant at which more than one value came, a correction or void was told,
+/// or an exchange meets the stream; all other readings are in `register.entries` (or `intervals`) alone. `kind` is
+/// decided by the first accepted reading and never changes; of the other kind is kept only that and when it came.
+final class SeriesFold {
+    enum Kind {
+        case undecided
+        case register
+        case interval
+    }
+
+    /// A correction or a void: what stands at an instant whatever is received.
+    struct Ruling {
+        /// Nil: the reading is set aside.
+        var value: Int64?
+        var position: UInt64
+    }
+
+    struct InstantRecord {
+        var candidates = ReadingCandidates()
+        var ruling: Ruling?
+    }
+
+    struct MixedReading: Hashable {
+        var start: Int64
+        var at: Int64
+        var value: Int64
+    }
+
+    private(set) var kind = Kind.undecided
+    private(set) var register = RegisterSeries()
+    private(set) var intervals = IntervalSeries()
+    private(set) var instants: [Int64: InstantRecord] = [:]
+    /// Readings received, distinct by time and value, and the others.
+    private(set) var distinctCount = 0
+    private(set) var duplicateCount = 0
+    private var mixed: Set<MixedReading> = []
+    private(set) var firstMixed: (at: Int64, position: UInt64)?
+
+    /// What must be written anew: buckets that overlap the span, and the anomalies.
+    var dirtySpan: (start: Int64, end: Int64)?
+    var anomaliesAreDirty = false
+    /// All rows must go and come again: zone or gap changed.
+    var isWhollyDirty = false
+    /// Whether rows may stand that must go before the span is written.
+    var hasStaleRows = false
+    var isWritten = false
+    var isQueued = false
+
+    var segments: MeterSegments { register.segments }
+
+    // MARK: Readings
+
+    func receive(_ reading: ReadingRecord, position: UInt64, _ change: inout IntervalChange) {
+        if kind == .undecided { decideKind(reading.traits.isInterval, &change) }
+        guard (kind == .interval) == reading.traits.isInterval else { return setAside(reading, position, &change) }
+        if kind == .interval {
+            let isNew = intervals.receive(reading, position: position, segments: register.segments, &change)
+            count(isNew: isNew)
+            return
+        }
+        if instants.isEmpty,
+            register.appendInOrder(
+                at: reading.at,
+                value: reading.value,
+                position: position,
+                quality: reading.traits.quality,
+                &change
+            )
+        {
+            distinctCount += 1
+            return
+        }
+        receiveOutOfOrder(reading, position, &change)
+    }
+
+    private func decideKind(_ isInterval: Bool, _ change: inout IntervalChange) {
+        kind = isInterval ? .interval : .register
+        guard isInterval, !register.entries.isEmpty else { return }
+        // What corrections and exchanges had made of a register counts for nothing in a series of intervals.
+        register.dropEntries(&change)
+    }
+
+    private func setAside(_ reading: ReadingRecord, _ position: UInt64, _ change: inout IntervalChange) {
+        let isNew = mixed.insert(
+            MixedReading(start: reading.at - reading.span, at: reading.at, value: reading.value)
+        ).inserted
+        count(isNew: isNew)
+        if firstMixed == nil {
+            firstMixed = (reading.at, position)
+            change.touchesAnomalies = true
+        }
+    }
+
+    private func count(isNew: Bool) {
+        if isNew { distinctCount += 1 } else { duplicateCount += 1 }
+    }
+
+    private func receiveOutOfOrder(_ reading: ReadingRecord, _ position: UInt64, _ change: inout IntervalChange) {
+        let quality = reading.traits.quality
+        if instants[reading.at] == nil, register.segments.exchange(at: reading.at) == nil {
+            guard let i = register.index(at: reading.at) else {
+                distinctCount += 1
+                if register.appendInOrder(
+                    at: reading.at,
+                    value: reading.value,
+                    position: position,
+                    quality: quality,
+                    &change
+                ) {
+                    return
+                }
+                register.insert(at: reading.at, value: reading.value, position: position, quality: quality, &change)
+                return
+            }
+            let entry = register.entries[i]
+            if entry.value == reading.value {
+                if quality > entry.quality { register.entries[i].quality = quality }
+                duplicateCount += 1
+                return
+            }
+        }
+        var record = record(at: reading.at)
+        let former = record.candidates.standing?.position
+        let isNew = record.candidates.receive(value: reading.value, quality: quality, position: position)
+        count(isNew: isNew)
+        instants[reading.at] = record
+        if isNew || record.candidates.standing?.position != former { change.touchesAnomalies = true }
+        settle(at: reading.at, record, &change)
+    }
+
+    /// The record of an instant: the one there is, else a new one that holds what already stands there.
+    private func record(at instant: Int64) -> InstantRecord {
+        if let record = instants[instant] { return record }
+        var record = InstantRecord()
+        if let i = register.index(at: instant) {
+            let entry = register.entries[i]
+            _ = record.candidates.receive(value: entry.value, quality: entry.quality, position: entry.position)
+        }
+        return record
+    }
+
+    /// Makes stand at an instant what its record says.
+    private func settle(at instant: Int64, _ record: InstantRecord, _ change: inout IntervalChange) {
+        guard register.segments.exchange(at: instant) == nil else { return }
+        let standing: (value: Int64, position: UInt64, quality: Quality)?
+        if let ruling = record.ruling {
+            standing = ruling.value.map { ($0, ruling.position, .verified) }
+        } else {
+            standing = record.candidates.standing.map { ($0.value, $0.position, $0.quality) }
+        }
+        switch (register.index(at: instant), standing) {
+        case (nil, nil): break
+        case (let i?, nil): register.remove(i, &change)
+        case (nil, let new?):
+            register.insert(at: instant, value: new.value, position: new.position, quality: new.quality, &change)
+        case (let i?, let new?):
+            let entry = register.entries[i]
+            if entry.value != new.value || entry.position != new.position {
+                register.replace(i, value: new.value, position: new.position, quality: new.quality, &change)
+            }
+        }
+    }
+
+    // MARK: Corrections, exchanges, declarations
+
+    /// `ReadingCorrected` (a value) or `ReadingVoided` (nil): holds against what comes later too.
+    func rule(at instant: Int64, value: Int64?, position: UInt64, _ change: inout IntervalChange) {
+        guard kind != .interval else { return }
+        var record = record(at: instant)
+        change.touchesAnomalies = change.touchesAnomalies || record.candidates.values.count > 1
+        record.ruling = Ruling(value: value, position: position)
+        instants[instant] = record
+        settle(at: instant, record, &change)
+    }
+
+    func exchange(_ exchange: MeterSegments.Exchange, _ change: inout IntervalChange) {
+        if kind == .interval {
+            reconsiderIntervals(&change) { $0.insert(exchange) }
+            return
+        }
+        let record = record(at: exchange.at)
+        if !record.candidates.values.isEmpty || record.ruling != nil { instants[exchange.at] = record }
+        register.exchange(exchange, &change)
+        change.touchesAnomalies = true
+    }
+
+    /// Changes multipliers, moduli or the greatest rate, and decides everything again.
+    func changeSegments(_ change: inout IntervalChange, _ mutate: (inout MeterSegments) -> Void) {
+        change.touchesAnomalies = true
+        if kind == .interval {
+            reconsiderIntervals(&change, mutate)
+        } else {
+            register.reconsider(&change) { mutate(&$0.segments) }
+        }
+    }
+
+    private func reconsiderIntervals(_ change: inout IntervalChange, _ mutate: (inout MeterSegments) -> Void) {
+        intervals.forEachInterval(from: Int64.min, to: Int64.max, register.segments) { change.removed.append($0) }
+        mutate(&register.segments)
+        intervals.forEachInterval(from: Int64.min, to: Int64.max, register.segments) { change.added.append($0) }
+        change.trim(reachesEnd: true)
+        change.touchesAnomalies = true
+    }
+
+    // MARK: What stands
+
+    /// The `readAt` (interval: `end`) of the latest standing reading, held ones and exchanges too.
+    var latestAt: Int64? { kind == .interval ? intervals.latest?.end : register.entries.last?.at }
+
+    /// Hands over the intervals that overlap `(start, end)`, in order.
+    func forEachInterval(from start: Int64, to end: Int64, _ body: (MeteredInterval) -> Void) {
+        if kind == .interval {
+            intervals.forEachInterval(from: start, to: end, register.segments, body)
+        } else {
+            register.forEachInterval(from: start, to: end, body)
+        }
+    }
+
+    /// Notes what a change makes to be written anew.
+    func noteDirty(_ change: IntervalChange) {
+        if change.touchesAnomalies { anomaliesAreDirty = true }
+        if !change.removed.isEmpty, isWritten { hasStaleRows = true }
+        guard let span = change.span else { return }
+        dirtySpan = dirtySpan.map { (min($0.start, span.start), max($0.end, span.end)) } ?? span
+    }
+}
+
+extension SeriesFold {
+    /// The first standing reading's `readAt` (interval: `start`), exchanges apart.
+    var earliestAt: Int64? {
+        if kind == .interval { return intervals.earliest?.start }
+        for i in 0..<register.entries.count where register.entries[i].role == .reading { return register.entries[i].at }
+        return nil
+    }
+
+    /// The latest standing reading, exchanges apart: its `readAt` (interval: `end`) and value.
+    var latestReading: (at: Int64, value: Int64)? {
+        if kind == .interval { return intervals.latest.map { ($0.end, $0.value) } }
+        var i = register.entries.count - 1
+        while i >= 0 {
+            let entry = register.entries[i]
+            if entry.role == .reading { return (entry.at, entry.value) }
+            i -= 1
+        }
+        return nil
+    }
+}
