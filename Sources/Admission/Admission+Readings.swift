@@ -1,0 +1,156 @@
+package import MeterModel
+
+extension Admission {
+    /// Accepts or refuses readings in order of arrival; device order of the log is that of first acceptance.
+    ///
+    /// - Parameters:
+    ///   - recordedAt: the time of receipt: of readings told without a time, and the bound of what lies in the future.
+    ///   - accepted: where accepted readings are appended.
+    ///   - refused: called with the index of each refused draft and why.
+    package mutating func admit(
+        _ drafts: UnsafeBufferPointer<ReadingDraft>,
+        names: borrowing TelegramNames,
+        defaults: AdmissionDefaults,
+        recordedAt: Instant,
+        into accepted: inout ContiguousArray<ReadingRecord>,
+        refused: (Int, Refusal) -> Void
+    ) {
+        while deviceOfName.count < names.devices.count { deviceOfName.append(ReadingDraft.absent) }
+        while registerOfName.count < names.registers.count { registerOfName.append(ReadingDraft.absent) }
+        let defaultRegister = defaults.register.map { directory.register(named: $0) } ?? ReadingDraft.absent
+        let defaultUnit = defaults.unit?.rawValue ?? 0
+        let latest = recordedAt.milliseconds + Instant.acceptedLeadMilliseconds
+        for i in 0..<drafts.count {
+            let draft = drafts[i]
+            var device = deviceOfName[Int(draft.device)]
+            if device == ReadingDraft.absent {
+                device = names.devices.withBytes(of: draft.device) { directory.devices.index(of: $0) } ?? device
+                deviceOfName[Int(draft.device)] = device
+            }
+            let isKnown = device != ReadingDraft.absent
+            var unit = draft.unit != 0 ? draft.unit : defaultUnit
+            if unit == 0, isKnown { unit = devices[Int(device)].unit }
+
+            // Of several faults the first counts: value, time, device.
+            var value: Int64 = 0
+            if unit != 0 {
+                switch Admission.milli(draft, unit) {
+                case .success(let milli): value = milli
+                case .failure(let refusal):
+                    refused(i, refusal)
+                    continue
+                }
+            }
+            let at = draft.at == ReadingDraft.absentInstant ? recordedAt.milliseconds : draft.at
+            if let refusal = Admission.timeFault(draft, at: at, latest: latest) {
+                refused(i, refusal)
+                continue
+            }
+            var register =
+                draft.register == ReadingDraft.absent ? defaultRegister : self.register(draft.register, names)
+            if register == ReadingDraft.absent, isKnown { register = devices[Int(device)].register }
+            guard unit != 0, register != ReadingDraft.absent else {
+                refused(i, Admission.unknownDevice(names.devices[draft.device], lacks: unit == 0 ? "unit" : "register"))
+                continue
+            }
+            let dimension: UInt8 = unit <= 3 ? 1 : 2
+            if isKnown, devices[Int(device)].dimension != 0, devices[Int(device)].dimension != dimension {
+                refused(i, Admission.unitMismatch(names.devices[draft.device], Unit(rawValue: unit)))
+                continue
+            }
+            if !isKnown {
+                device = names.devices.withBytes(of: draft.device) { directory.device(named: $0) }
+                deviceOfName[Int(draft.device)] = device
+                growDevices()
+            }
+            let series = series(of: Int(device), register: register)
+            let traits = ReadingTraits(
+                quality: draft.quality,
+                isInterval: draft.isInterval,
+                unit: Unit(rawValue: unit) ?? .kilowattHour
+            )
+            if devices[Int(device)].dimension == 0 || devices[Int(device)].register == ReadingDraft.absent {
+                notice(Int(device), register: register, unit: traits.unit)
+            }
+            accepted.append(
+                ReadingRecord(
+                    series: series,
+                    traits: traits,
+                    at: at,
+                    value: value,
+                    span: draft.isInterval ? at - draft.start : 0,
+                    receivedAt: draft.receivedAt
+                )
+            )
+        }
+    }
+
+    @inline(__always)
+    private mutating func register(_ name: UInt32, _ names: borrowing TelegramNames) -> UInt32 {
+        let known = registerOfName[Int(name)]
+        if known != ReadingDraft.absent { return known }
+        let register = names.registers.withBytes(of: name) { directory.register(named: $0) }
+        registerOfName[Int(name)] = register
+        return register
+    }
+
+    @inline(__always)
+    private mutating func series(of device: Int, register: UInt32) -> UInt32 {
+        if devices[device].lastRegister == register { return devices[device].lastSeries }
+        let series = directory.series(device: UInt32(device), register: register)
+        devices[device].lastRegister = register
+        devices[device].lastSeries = series
+        return series
+    }
+
+    /// The draft's value in mWh or mL.
+    @inline(__always)
+    private static func milli(_ draft: ReadingDraft, _ unit: UInt8) -> Result<Int64, Refusal> {
+        let shift = milliDigits[Int(unit)] - Int(draft.fractionDigits)
+        guard shift >= 0 else { return .failure(tooFine) }
+        let (product, overflow) = draft.coefficient.multipliedReportingOverflow(by: powersOfTen[shift])
+        if overflow || product > maximumMilliValue || product < -maximumMilliValue { return .failure(outOfRange) }
+        if draft.isInterval, product < 0 { return .failure(negativeAmount) }
+        return .success(product)
+    }
+
+    /// Digits between a unit and mWh or mL, by the unit's raw value.
+    private static let milliDigits: [Int] = [0] + Unit.allCases.map(\.milliDigits)
+    private static let powersOfTen: [Int64] = (0...9).map { n in (0..<n).reduce(1) { product, _ in product * 10 } }
+
+    static let tooFine = Refusal(.valuePrecision, "finer than 1 mWh or 1 mL; round it at the source")
+    static let outOfRange = Refusal(.valueRange, "beyond 10^15 mWh or mL; check the unit")
+    private static let negativeAmount = Refusal(.valueRange, "the amount of an interval is below 0")
+
+    @inline(__always)
+    private static func timeFault(_ draft: ReadingDraft, at: Int64, latest: Int64) -> Refusal? {
+        let earliest = Instant.earliestAccepted.milliseconds
+        if at < earliest || at > latest { return timeRange(at) }
+        if draft.receivedAt != ReadingDraft.absentInstant, draft.receivedAt < earliest || draft.receivedAt > latest {
+            return timeRange(draft.receivedAt)
+        }
+        guard draft.isInterval else { return nil }
+        if draft.start < earliest { return timeRange(draft.start) }
+        if draft.start >= at { return Refusal(.timeRange, "the interval's start is not before its end") }
+        return at - draft.start > maximumIntervalMilliseconds
+            ? Refusal(.timeRange, "the interval is longer than 400 days") : nil
+    }
+
+    static func timeRange(_ instant: Int64) -> Refusal {
+        Refusal(
+            .timeRange,
+            "\(Instant(milliseconds: instant).rfc3339) is before 2000 or more than 24 h ahead; check clock and precision"
+        )
+    }
+
+    static func unknownDevice(_ name: String, lacks what: String) -> Refusal {
+        Refusal(
+            .unknownDevice,
+            "\(name) is not registered and the line names no \(what); register it, or name register and unit"
+        )
+    }
+
+    static func unitMismatch(_ name: String, _ unit: Unit?) -> Refusal {
+        Refusal(.unitMismatch, "\(name) does not count in \(unit?.symbol ?? "that unit")'s dimension")
+    }
+}

@@ -1,0 +1,110 @@
+package import MeterModel
+
+/// Decides which decoded events become facts, and fills in what they leave out: a pure fold of the declarations,
+/// currencies and references so far (semantics, sections 1, 6 and 9).
+///
+/// Invariants: `devices` has one entry for each device of `directory`; an event changes this state only when it is
+/// accepted; the same accepted events in the same order give the same state, whether admitted or replayed.
+package struct Admission {
+    /// What decides about a device's readings, kept flat for the data plane.
+    struct DeviceState {
+        var declaration = DeviceDeclaration()
+        /// Index of the billing register's name in the directory, or `ReadingDraft.absent`.
+        var register = ReadingDraft.absent
+        /// Raw value of the declared unit, 0 for none.
+        var unit: UInt8 = 0
+        /// Raw value of the dimension, 0 while unknown.
+        var dimension: UInt8 = 0
+        var currency: Currency?
+        /// The series used last, with its register's index.
+        var lastSeries = ReadingDraft.absent
+        var lastRegister = ReadingDraft.absent
+        /// Whether further readings tell nothing new about it.
+        var isNoticed = false
+    }
+
+    struct TariffState {
+        var unit: Unit
+        var currency: Currency
+    }
+
+    struct ReferenceKey: Hashable {
+        enum Kind { case topUp, refund, adjustment }
+        var kind: Kind
+        var provider: String
+        var reference: String
+    }
+
+    struct PaymentTerms: Hashable {
+        var device: String
+        var amount: ExactDecimal
+        var currency: Currency
+    }
+
+    let zones: any ZoneSource
+    /// The numbering of devices and series, in order of first appearance in the log.
+    package internal(set) var directory = SeriesDirectory()
+    var devices: ContiguousArray<DeviceState> = []
+    var tariffs: [String: TariffState] = [:]
+    var references: [ReferenceKey: PaymentTerms] = [:]
+    /// Directory indexes of the decoder's names, `ReadingDraft.absent` where not yet looked up.
+    var deviceOfName: ContiguousArray<UInt32> = []
+    var registerOfName: ContiguousArray<UInt32> = []
+
+    package init(zones: any ZoneSource) { self.zones = zones }
+
+    // MARK: Replay
+
+    /// Takes in readings that the log holds; `log` is the log's numbering, grown by every block read so far.
+    package mutating func replay(
+        _ readings: UnsafeBufferPointer<ReadingRecord>,
+        directory log: borrowing SeriesDirectory
+    ) {
+        while devices.count < log.deviceCount { devices.append(DeviceState()) }
+        for reading in readings {
+            let device = Int(log.device(ofSeries: reading.series))
+            if devices[device].isNoticed { continue }
+            let register = log.registerName(ofSeries: reading.series)
+            devices[device].declaration.notice(register: register, unit: reading.traits.unit)
+            devices[device].isNoticed = devices[device].declaration.dimension != nil
+        }
+    }
+
+    /// Takes in an event that the log holds, entered into `log`.
+    package mutating func replay(_ event: MeterEvent, directory log: borrowing SeriesDirectory) {
+        while devices.count < log.deviceCount { devices.append(DeviceState()) }
+        note(event, device: event.device.flatMap { log.devices.index(of: $0) })
+    }
+
+    /// Goes on from the log's numbering once all of it is replayed.
+    package mutating func adopt(_ log: SeriesDirectory) {
+        directory = log
+        growDevices()
+        for device in devices.indices { flatten(device) }
+    }
+
+    // MARK: State
+
+    mutating func growDevices() {
+        while devices.count < directory.deviceCount { devices.append(DeviceState()) }
+    }
+
+    /// Notes a device's first register and unit.
+    mutating func notice(_ device: Int, register: UInt32, unit: Unit) {
+        devices[device].declaration.notice(register: directory.registers[register], unit: unit)
+        flatten(device)
+    }
+
+    /// Copies what the data plane needs out of a declaration.
+    mutating func flatten(_ device: Int) {
+        let declaration = devices[device].declaration
+        devices[device].register = declaration.register.map { directory.register(named: $0) } ?? ReadingDraft.absent
+        devices[device].unit = declaration.unit?.rawValue ?? 0
+        devices[device].dimension = declaration.dimension?.rawValue ?? 0
+    }
+
+    /// The state of a device that has appeared, else that of one unknown.
+    func state(of name: String) -> DeviceState {
+        directory.devices.index(of: name).map { devices[Int($0)] } ?? DeviceState()
+    }
+}
