@@ -104,13 +104,16 @@ extension LineReader {
         open(["device", "tariff", "from"])
         let device = registeredDevice()
         let tariff = tariff(for: device, dimension: device.flatMap { admission.device($0).dimension })
-        guard let device, let tariff, let from = fields.date("from") else { return nil }
+        let from = fields.date("from")
+        guard let device, let tariff, let from else { return nil }
         return .tariffAssigned(device: device, tariff: tariff, from: from)
     }
 
     mutating func dayTurned() -> Event? {
         open(["timezone", "at"])
-        guard let timezone = fields.timezone("timezone"), let at = instant("at") else { return nil }
+        let timezone = fields.timezone("timezone")
+        let at = instant("at")
+        guard let timezone, let at else { return nil }
         return .dayTurned(timezone: timezone, at: at)
     }
 

@@ -8,8 +8,9 @@ extension LineReader {
         let unit = unit(of: device)
         let value = fields.quantity("value", unit)
         let quality = quality()
+        let readAt = instant("readAt")
         _ = instant("receivedAt")
-        guard let device, let register, let value, let quality, let readAt = instant("readAt") else { return nil }
+        guard let device, let register, let value, let quality, let readAt else { return nil }
         return .reading(
             device: device,
             register: register,
@@ -28,8 +29,10 @@ extension LineReader {
         // Section 1: "an interval amount below 0 is refused (`value-range`)".
         let value = fields.quantity("value", unit, in: 0...maximumCount)
         let quality = quality()
+        let start = instant("start")
+        let end = instant("end")
         _ = instant("receivedAt")
-        guard let start = instant("start"), let end = instant("end") else { return nil }
+        guard let start, let end else { return nil }
         // Section 1: "`start` is not before its `end` or that is longer than 400 days".
         if start >= end || end - start > maximumIntervalLength { fields.faults.add(.timeRange) }
         guard let device, let register, let value, let quality else { return nil }
@@ -55,7 +58,8 @@ extension LineReader {
         let register = register(of: device)
         let unit = unit(of: device)
         let value = fields.quantity("value", unit)
-        guard let device, let register, let value, let readAt = instant("readAt") else { return nil }
+        let readAt = instant("readAt")
+        guard let device, let register, let value, let readAt else { return nil }
         return .verdict(device: device, register: register, Verdict(readAt: readAt, value: value))
     }
 
@@ -64,7 +68,8 @@ extension LineReader {
         _ = fields.text("reason")
         let device = fields.name("device")
         let register = register(of: device)
-        guard let device, let register, let readAt = instant("readAt") else { return nil }
+        let readAt = instant("readAt")
+        guard let device, let register, let readAt else { return nil }
         return .verdict(device: device, register: register, Verdict(readAt: readAt, value: nil))
     }
 
@@ -80,7 +85,8 @@ extension LineReader {
         let initialValue = fields.quantity("initialValue", unit)
         let modulus = fields.quantity("modulus", unit, in: 1...maximumCount)
         let multiplier = multiplier()
-        guard let device, let register, let finalValue, let initialValue, let at = instant("at") else { return nil }
+        let at = instant("at")
+        guard let device, let register, let finalValue, let initialValue, let at else { return nil }
         return .exchanged(
             device: device,
             register: register,
@@ -100,7 +106,8 @@ extension LineReader {
         let device = registeredDevice()
         let register = register(of: device)
         let at = instant("at")
-        guard let device, let register, let multiplier = multiplier() else { return nil }
+        let multiplier = multiplier()
+        guard let device, let register, let multiplier else { return nil }
         return .multiplierCorrected(
             device: device,
             register: register,
