@@ -12,15 +12,21 @@ final class Zone: Sendable {
     private let offsets: [Int64]
 
     private static let known = Mutex<[Text: Zone]>([:])
+    /// IANA's names without a place.
+    private static let singleNames = """
+        CET CST6CDT Cuba EET EST EST5EDT Egypt Eire GB GB-Eire GMT GMT+0 GMT-0 GMT0 Greenwich HST Hongkong Iceland Iran \
+        Israel Jamaica Japan Kwajalein Libya MET MST MST7MDT NZ NZ-CHAT Navajo PRC PST8PDT Poland Portugal ROC ROK \
+        Singapore Turkey UCT UTC Universal W-SU WET Zulu
+        """.split(separator: " ")
     private static let firstLookup = firstInstant - 60 * day
     private static let lastLookup = firstInstant + 45 * 366 * day
 
     /// Nil for a name that is no zone.
     static func named(_ name: Text) -> Zone? {
         if let zone = known.withLock({ $0[name] }) { return zone }
-        // Foundation also takes "GMT+5", which is none of IANA's names.
-        let isOffset = name.string.hasPrefix("GMT+") || name.string.hasPrefix("GMT-")
-        guard !isOffset, let rules = TimeZone(identifier: name.string) else { return nil }
+        // Foundation also takes offsets and abbreviations such as "GMT+5" and "PST", which are none of IANA's names.
+        let isOfIANA = name.string.contains("/") || singleNames.contains { $0 == name.string }
+        guard isOfIANA, let rules = TimeZone(identifier: name.string) else { return nil }
         let zone = Zone(name, rules)
         known.withLock { $0[name] = zone }
         return zone
