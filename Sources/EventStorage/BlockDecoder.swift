@@ -1,0 +1,196 @@
+import MeterModel
+import RecordLog
+
+/// Decodes the blocks of a segment, one after the other from its first, trusting nothing they say.
+///
+/// Invariants: `segment` holds what the blocks decoded so far define, and `nextPosition` is the position behind them; it is nil
+/// where the state is of no use for a following block: at first, and after a block that could not be decoded.
+/// Pointers in `block` are good until the next call, and as long as the body they were decoded from.
+final class BlockBodyDecoder {
+    private(set) var segment = SegmentDictionary()
+    private(set) var nextPosition: UInt64?
+    /// What the log has behind the block decoded last.
+    private var nextCounts = DefinitionCounts()
+    private var readings: UnsafeMutablePointer<ReadingRecord>
+    private var content = CanonicalContent()
+
+    /// What part of a block is wanted.
+    enum Depth {
+        /// The definitions alone; runs are passed over, so the series are not moved on.
+        case definitions
+        case all
+    }
+
+    /// A block as decoded.
+    struct Block {
+        var firstPosition: UInt64
+        var recordCount: Int
+        var recordedAt: Instant
+        var recordedBy: String
+        var before: DefinitionCounts
+        var devices: DefinitionSlice
+        var registers: DefinitionSlice
+        var series: DefinitionSlice
+        var runs: [Run] = []
+        var readingCount = 0
+
+        /// What the log has with this block.
+        var after: DefinitionCounts {
+            DefinitionCounts(
+                devices: before.devices + devices.newCount,
+                registers: before.registers + registers.newCount,
+                series: before.series + series.newCount
+            )
+        }
+    }
+
+    enum Run {
+        /// A range of the decoded readings.
+        case readings(Range<Int>)
+        case event(kind: UInt8, payload: UnsafeRawBufferPointer, MeterEvent)
+    }
+
+    init() { readings = .allocate(capacity: EventStorageLimits.maximumReadingsPerBlock) }
+
+    deinit { readings.deallocate() }
+
+    /// The readings of a run of the block decoded last.
+    func records(_ range: Range<Int>) -> UnsafeBufferPointer<ReadingRecord> {
+        UnsafeBufferPointer(start: readings + range.lowerBound, count: range.count)
+    }
+
+    /// Forgets what was decoded.
+    func reset() {
+        segment.reset()
+        nextPosition = nil
+    }
+
+    /// Hands over what the segment has defined, and forgets it.
+    func takeSegment() -> SegmentDictionary {
+        var taken = SegmentDictionary()
+        swap(&taken, &segment)
+        reset()
+        return taken
+    }
+
+    /// Decodes the next block of the segment, or the first of another.
+    ///
+    /// - Throws: `EventStorageError` with the block's positions if it cannot be decoded, or if the blocks before it in its
+    ///   segment were not.
+    func decode(_ view: BlockView, depth: Depth = .all) throws -> Block {
+        let positions = view.firstPosition...view.lastPosition
+        if view.isFirstInSegment {
+            segment.reset()
+        } else if nextPosition != view.firstPosition {
+            nextPosition = nil
+            throw EventStorageError.stateMissing(positions: positions)
+        }
+        nextPosition = nil
+        do throws(MalformedBytes) {
+            let block = try decode(view.body, view.firstPosition, view.recordCount, depth)
+            guard view.isFirstInSegment || block.before == nextCounts else {
+                throw MalformedBytes(reason: "definitions do not follow those of the block before", byteOffset: 0)
+            }
+            nextCounts = block.after
+            nextPosition = view.lastPosition + 1
+            return block
+        } catch {
+            throw EventStorageError.malformedBlock(positions: positions, error)
+        }
+    }
+
+    private func decode(
+        _ body: UnsafeRawBufferPointer,
+        _ firstPosition: UInt64,
+        _ recordCount: Int,
+        _ depth: Depth
+    ) throws(MalformedBytes) -> Block {
+        var reader = ByteReader(body)
+        let version = try reader.byte()
+        guard version == BlockBodyEncoder.version else { throw reader.malformed("unknown version \(version)") }
+        let recordedAt = Instant(milliseconds: try reader.int64())
+        let recordedBy = try reader.text(atMost: EventStorageLimits.maximumRecordedByByteCount)
+        let limit = EventStorageLimits.maximumNumber
+        let before = DefinitionCounts(
+            devices: try reader.count(atMost: limit, "devices before"),
+            registers: try reader.count(atMost: limit, "registers before"),
+            series: try reader.count(atMost: limit, "series before")
+        )
+        let devices = try DefinitionTables.readNames(&reader, before: before.devices, defining: &segment.devices)
+        let registers = try DefinitionTables.readNames(
+            &reader,
+            before: before.registers,
+            defining: &segment.registers
+        )
+        var block = Block(
+            firstPosition: firstPosition,
+            recordCount: recordCount,
+            recordedAt: recordedAt,
+            recordedBy: recordedBy,
+            before: before,
+            devices: devices,
+            registers: registers,
+            series: try DefinitionTables.readSeries(&reader, before: before.series, defining: &segment)
+        )
+        if depth == .all { try decodeRuns(&reader, into: &block) }
+        return block
+    }
+
+    private func decodeRuns(_ reader: inout ByteReader, into block: inout Block) throws(MalformedBytes) {
+        let runCount = try reader.count(atMost: reader.remaining, "count of runs")
+        var recordCount = 0
+        for _ in 0..<runCount {
+            let kind = try reader.byte()
+            if kind == 0 {
+                let count = try ReadingRunDecoder.count(at: reader)
+                guard count <= EventStorageLimits.maximumReadingsPerBlock - block.readingCount else {
+                    throw reader.malformed("more readings than a block may have")
+                }
+                _ = try ReadingRunDecoder.decode(
+                    &reader,
+                    states: segment.series,
+                    into: readings + block.readingCount
+                )
+                block.runs.append(.readings(block.readingCount..<block.readingCount + count))
+                block.readingCount += count
+                recordCount += count
+            } else {
+                let byteCount = try reader.count(atMost: reader.remaining, "bytes of an event")
+                let payload = try reader.slice(byteCount)
+                let event = try EventReader.read(kind: kind, payload: payload)
+                block.runs.append(.event(kind: kind, payload: payload, event))
+                recordCount += 1
+            }
+        }
+        guard reader.isAtEnd else { throw reader.malformed("bytes behind the last run") }
+        guard recordCount == block.recordCount else {
+            throw reader.malformed("\(recordCount) records where the log has \(block.recordCount)")
+        }
+    }
+
+    /// The digest of the canonical content of the block decoded last.
+    func digest(_ block: Block) -> Digest32 {
+        content.head(
+            firstPosition: block.firstPosition,
+            recordCount: block.recordCount,
+            recordedAt: block.recordedAt,
+            recordedBy: block.recordedBy,
+            before: block.before
+        )
+        content.table(count: block.devices.newCount)
+        for i in block.devices.newOrdinals { segment.devices.withBytes(ofDefinition: i) { content.name($0) } }
+        content.table(count: block.registers.newCount)
+        for i in block.registers.newOrdinals { segment.registers.withBytes(ofDefinition: i) { content.name($0) } }
+        content.table(count: block.series.newCount)
+        for i in block.series.newOrdinals {
+            content.series(device: segment.series.states[i].device, register: segment.registerOfSeries[i])
+        }
+        for run in block.runs {
+            switch run {
+            case .readings(let range): content.readings(records(range))
+            case .event(let kind, let payload, _): content.event(kind: kind, payload: payload)
+            }
+        }
+        return content.finish()
+    }
+}

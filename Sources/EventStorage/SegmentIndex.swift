@@ -1,0 +1,224 @@
+import MeterModel
+
+/// What a segment holds, so that a reader can pass over it (event format, "Index of a sealed segment").
+package struct SegmentIndex: Hashable, Sendable {
+    /// The segment's positions.
+    package var positions: ClosedRange<UInt64>
+    /// Earliest and latest `recordedAt`, UTC milliseconds.
+    package var recordedAt: ClosedRange<Int64>
+    /// From the earliest `readAt`, or start of an interval, to the latest; nil if there are no readings.
+    package var readAt: ClosedRange<Int64>?
+    /// Whether an event names a device that has no number.
+    package var namesUnnumberedDevices: Bool
+    /// Bit 0: readings; bit n: events of kind n.
+    package var kinds: UInt64
+    /// What the log has before the segment.
+    package var before: DefinitionCounts
+    /// How many definitions of the segment are first in the log.
+    package var added: DefinitionCounts
+    /// Numbers of the devices defined in the segment, ascending.
+    package var devices: [UInt32]
+
+    private static let version: UInt8 = 1
+
+    /// The bytes stored with the sealed segment.
+    package func encoded() -> [UInt8] {
+        var out = ByteWriter(minimumCapacity: 128 + devices.count * 2)
+        out.append(SegmentIndex.version)
+        out.append(varint: positions.lowerBound)
+        out.append(varint: positions.upperBound - positions.lowerBound)
+        out.append(zigzag: recordedAt.lowerBound)
+        out.append(zigzag: recordedAt.upperBound)
+        out.append((readAt == nil ? 0 : 1) | (namesUnnumberedDevices ? 2 : 0))
+        out.append(zigzag: readAt?.lowerBound ?? 0)
+        out.append(zigzag: readAt?.upperBound ?? 0)
+        out.append(varint: kinds)
+        for counts in [before, added] {
+            out.append(varint: UInt64(counts.devices))
+            out.append(varint: UInt64(counts.registers))
+            out.append(varint: UInt64(counts.series))
+        }
+        out.append(varint: UInt64(devices.count))
+        var next: UInt32 = 0
+        for device in devices {
+            out.append(varint: UInt64(device - next))
+            next = device + 1
+        }
+        return Array(out.bytes)
+    }
+
+    /// Reads the bytes back.
+    package init(decoding bytes: [UInt8]) throws(MalformedBytes) {
+        let decoded: Result<SegmentIndex, MalformedBytes> = bytes.withUnsafeBytes { bytes in
+            do throws(MalformedBytes) {
+                var reader = ByteReader(bytes)
+                return .success(try SegmentIndex(&reader))
+            } catch {
+                return .failure(error)
+            }
+        }
+        self = try decoded.get()
+    }
+
+    private init(_ reader: inout ByteReader) throws(MalformedBytes) {
+        let version = try reader.byte()
+        guard version == SegmentIndex.version else { throw reader.malformed("unknown version \(version)") }
+        let first = try reader.varint()
+        let (last, overflow) = first.addingReportingOverflow(try reader.varint())
+        guard !overflow else { throw reader.malformed("positions out of range") }
+        positions = first...last
+        recordedAt = try SegmentIndex.range(&reader)
+        let presence = try reader.byte()
+        guard presence <= 3 else { throw reader.malformed("presence \(presence)") }
+        let times = try SegmentIndex.range(&reader)
+        readAt = presence & 1 == 0 ? nil : times
+        namesUnnumberedDevices = presence & 2 != 0
+        kinds = try reader.varint()
+        before = try SegmentIndex.counts(&reader)
+        added = try SegmentIndex.counts(&reader)
+        devices = []
+        var next = 0
+        for _ in 0..<(try reader.count(atMost: reader.remaining, "count of devices")) {
+            let device = next + (try reader.count(atMost: EventStorageLimits.maximumNumber, "gap of devices"))
+            guard device < EventStorageLimits.maximumNumber else { throw reader.malformed("device \(device)") }
+            devices.append(UInt32(device))
+            next = device + 1
+        }
+        guard reader.isAtEnd else { throw reader.malformed("bytes behind the index") }
+    }
+
+    private static func range(_ reader: inout ByteReader) throws(MalformedBytes) -> ClosedRange<Int64> {
+        let lower = try reader.zigzag()
+        let upper = try reader.zigzag()
+        guard lower <= upper else { throw reader.malformed("range that ends before it begins") }
+        return lower...upper
+    }
+
+    private static func counts(_ reader: inout ByteReader) throws(MalformedBytes) -> DefinitionCounts {
+        let limit = EventStorageLimits.maximumNumber
+        return DefinitionCounts(
+            devices: try reader.count(atMost: limit, "devices"),
+            registers: try reader.count(atMost: limit, "registers"),
+            series: try reader.count(atMost: limit, "series")
+        )
+    }
+
+    fileprivate init(_ builder: SegmentIndexBuilder, _ positions: ClosedRange<UInt64>, devices: [UInt32]) {
+        self.positions = positions
+        recordedAt = builder.recordedAt ?? 0...0
+        readAt = builder.kinds & 1 == 0 ? nil : builder.earliest...builder.latest
+        namesUnnumberedDevices = builder.namesUnnumberedDevices
+        kinds = builder.kinds
+        before = builder.before
+        added = DefinitionCounts(
+            devices: builder.after.devices - builder.before.devices,
+            registers: builder.after.registers - builder.before.registers,
+            series: builder.after.series - builder.before.series
+        )
+        self.devices = devices
+    }
+}
+
+/// Gathers a segment's index block by block; writers and readers use it alike, so an index can be rebuilt.
+///
+/// Invariant: what it says is of whole blocks: `deviceCount` is how many devices the segment had defined behind the last.
+struct SegmentIndexBuilder {
+    fileprivate var positions: ClosedRange<UInt64>?
+    fileprivate var recordedAt: ClosedRange<Int64>?
+    fileprivate var earliest = Int64.max
+    fileprivate var latest = Int64.min
+    fileprivate var namesUnnumberedDevices = false
+    fileprivate var kinds: UInt64 = 0
+    fileprivate var before = DefinitionCounts()
+    fileprivate var after = DefinitionCounts()
+    private var deviceCount = 0
+    /// The first `names.count` devices that the segment defined: filled only when an event asks.
+    private var names = NameTable()
+
+    /// Adds a block whose definitions `segment` holds; its readings and events follow.
+    mutating func addBlock(
+        _ block: ClosedRange<UInt64>,
+        recordedAt instant: Instant,
+        before: DefinitionCounts,
+        after: DefinitionCounts,
+        segment: borrowing SegmentDictionary
+    ) {
+        if positions == nil { self.before = before }
+        positions = (positions?.lowerBound ?? block.lowerBound)...block.upperBound
+        self.after = after
+        let at = instant.milliseconds
+        let range = recordedAt ?? at...at
+        recordedAt = min(range.lowerBound, at)...max(range.upperBound, at)
+        deviceCount = segment.devices.count
+    }
+
+    mutating func add(_ run: UnsafeBufferPointer<ReadingRecord>) {
+        var earliest = earliest
+        var latest = latest
+        for reading in run {
+            earliest = min(earliest, reading.at &- reading.span, reading.at)
+            latest = max(latest, reading.at)
+        }
+        self.earliest = earliest
+        self.latest = latest
+        kinds |= 1
+    }
+
+    mutating func add(_ event: MeterEvent, segment: borrowing SegmentDictionary) {
+        kinds |= 1 << UInt64(EventKind(event).rawValue)
+        guard !namesUnnumberedDevices, let device = event.device else { return }
+        while names.count < deviceCount {
+            let count = names.count
+            segment.devices.withBytes(ofDefinition: count) { _ = names.intern($0) }
+            // A name told twice under two numbers is damage that decoding does not look for; it must not loop here.
+            if names.count == count { break }
+        }
+        if names.index(of: device) == nil { namesUnnumberedDevices = true }
+    }
+
+    /// The index of the blocks added; nil if there are none.
+    func finish(segment: borrowing SegmentDictionary) -> SegmentIndex? {
+        guard let positions else { return nil }
+        return SegmentIndex(self, positions, devices: segment.devices.numbers.prefix(deviceCount).sorted())
+    }
+}
+
+/// What a reader wants; what it does not name it does not restrict.
+package struct EventFilter: Sendable {
+    /// Numbers of devices. Events of devices without a number pass.
+    package var devices: Set<UInt32>?
+    /// UTC milliseconds that readings must touch; other events are not restricted by it.
+    package var readAt: ClosedRange<Int64>?
+    /// Whether readings are wanted.
+    package var includesReadings: Bool
+    /// Kinds of other events; nil is all.
+    package var kinds: Set<EventKind>?
+
+    package init(
+        devices: Set<UInt32>? = nil,
+        readAt: ClosedRange<Int64>? = nil,
+        includesReadings: Bool = true,
+        kinds: Set<EventKind>? = nil
+    ) {
+        self.devices = devices
+        self.readAt = readAt
+        self.includesReadings = includesReadings
+        self.kinds = kinds
+    }
+
+    /// Whether a segment may hold something wanted; if not, it can be passed over.
+    package func mayMatch(_ index: SegmentIndex) -> Bool {
+        if let devices, !index.namesUnnumberedDevices, !index.devices.contains(where: devices.contains) {
+            // Events that name no device concern every device.
+            return hasEvents(index, of: [.tariffPublished, .dayTurned, .pushSettled])
+        }
+        if includesReadings, let times = index.readAt, readAt.map({ $0.overlaps(times) }) ?? true { return true }
+        return hasEvents(index, of: EventKind.allCases)
+    }
+
+    private func hasEvents(_ index: SegmentIndex, of candidates: [EventKind]) -> Bool {
+        candidates.contains { kind in
+            index.kinds >> UInt64(kind.rawValue) & 1 == 1 && (kinds?.contains(kind) ?? true)
+        }
+    }
+}

@@ -1,0 +1,178 @@
+/// Walks one segment's blocks in order, reading the file in growing windows.
+///
+/// Invariants:
+/// - Blocks before `offset` were sound and end with position `nextPosition - 1`.
+/// - `window` holds the file's bytes from `windowStart` on as they were when read.
+/// - Without a footer the file may grow while it is read: what looks wrong is read again before it is believed.
+final class SegmentCursor {
+    /// What comes next in the segment.
+    enum Step {
+        /// A sound block: its header, and its bytes until the next call.
+        case block(BlockHeader, UnsafeRawBufferPointer)
+        /// The segment is sealed and has no further block.
+        case finished
+        /// No further block for now: the end of the log if no segment follows, unless `damage` says otherwise.
+        case ended(damage: RecordLogError?)
+    }
+
+    private static let firstWindowByteCount = 64 << 10
+    private static let largestWindowByteCount = 4 << 20
+    /// How often bytes that change under the reader are read again before it takes the tail for unfinished.
+    private static let rereadLimit = 8
+
+    let segment: SegmentFile
+    private(set) var offset = SegmentHeader.byteCount
+    private(set) var nextPosition: UInt64
+    /// The chain value after the last block passed; `nil` after a jump.
+    private(set) var chain: Digest32?
+    /// Whether the segment's rest was looked at as a whole when its end was first met.
+    private var hasCheckedRest = false
+    /// Has unsealed bytes synced before they are handed out, so that nothing is seen that a crash could take back.
+    var confirmsDurability = true
+    /// Whether this segment was already reopened because a later one begins beyond its end.
+    var isReopened = false
+
+    private let buffer = ByteBuffer()
+    private var window = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var windowStart = 0
+    private var windowByteCount = firstWindowByteCount
+
+    init(_ segment: SegmentFile) {
+        self.segment = segment
+        nextPosition = segment.header.firstPosition
+        chain = segment.header.chainBefore
+    }
+
+    deinit { segment.file.close() }
+
+    /// Continues at a block the index names.
+    func jump(to entry: BlockEntry) {
+        offset = entry.offset
+        nextPosition = entry.firstPosition
+        chain = nil
+    }
+
+    /// Takes the place of a cursor over the same segment.
+    func resume(_ other: SegmentCursor) {
+        offset = other.offset
+        nextPosition = other.nextPosition
+        chain = other.chain
+    }
+
+    /// The next step. `mustReach` says that a block is known to exist, so an apparent end is always looked into.
+    func next(mustReach: Bool) throws(RecordLogError) -> Step {
+        if let footer = segment.footer, offset == footer.indexOffset, nextPosition == footer.lastPosition + 1 {
+            return .finished
+        }
+        if let step = try soundBlock() { return step }
+        // The window may be older than the block: look again at the file itself.
+        forgetWindow()
+        if let step = try soundBlock() { return step }
+        forgetWindow()
+        if hasCheckedRest, !mustReach, try isZeroAtOffset() { return .ended(damage: nil) }
+        return try resolveEnd()
+    }
+
+    private func soundBlock() throws(RecordLogError) -> Step? {
+        let start = try bytes(at: offset, count: BlockHeader.byteCount)
+        guard
+            let header = BlockHeader.decode(start, at: 0, segmentID: segment.header.segmentID, offset: offset),
+            header.end <= segment.header.segmentByteCount
+        else { return nil }
+        let block = try bytes(at: offset, count: header.blockByteCount)
+        guard BlockDecoder.isSound(block, header: header) else { return nil }
+        guard header.firstPosition == nextPosition else {
+            throw .corruption(
+                "a block begins with position \(header.firstPosition) where \(nextPosition) must follow",
+                file: segment.name,
+                byteOffset: offset,
+                positions: min(nextPosition, header.firstPosition)...max(nextPosition, header.firstPosition)
+            )
+        }
+        offset = header.end
+        nextPosition = header.lastPosition + 1
+        chain = header.chain
+        return .block(header, block)
+    }
+
+    private func isZeroAtOffset() throws(RecordLogError) -> Bool {
+        let start = try bytes(at: offset, count: BlockHeader.byteCount)
+        defer { forgetWindow() }
+        return start.isZero(0..<start.count)
+    }
+
+    /// Looks at the whole rest of the segment to say what the missing block means.
+    private func resolveEnd() throws(RecordLogError) -> Step {
+        var seen: UInt32?
+        for _ in 0..<Self.rereadLimit {
+            let rest = ByteBuffer()
+            let byteCount = try segment.file.byteCount()
+            let memory = rest.reserve(byteCount)
+            let count = try segment.file.read(into: memory, at: 0)
+            let whole = UnsafeRawBufferPointer(rebasing: memory[..<count])
+            if SegmentScan.soundBlock(whole, at: offset, segmentID: segment.header.segmentID) != nil,
+                let step = try soundBlock()
+            {
+                return step
+            }
+            guard offset <= whole.count else {
+                return .ended(damage: cutShort(byteCount: byteCount))
+            }
+            let end = SegmentScan.endState(
+                whole,
+                at: offset,
+                nextPosition: nextPosition,
+                segmentID: segment.header.segmentID
+            )
+            switch end {
+            case .sealed: return .finished
+            case .clean, .torn:
+                hasCheckedRest = true
+                let isWhole = byteCount == segment.header.segmentByteCount && segment.footer == nil
+                return .ended(damage: isWhole ? nil : cutShort(byteCount: byteCount))
+            case .corrupt(let reason, let positions, _):
+                let digest = whole.crc32c(offset..<whole.count)
+                if digest == seen {
+                    return .ended(
+                        damage: .corruption(reason, file: segment.name, byteOffset: offset, positions: positions)
+                    )
+                }
+                seen = digest
+            }
+        }
+        return .ended(damage: nil)
+    }
+
+    private func cutShort(byteCount: Int) -> RecordLogError {
+        .corruption(
+            "the segment's blocks end before its file or footer says",
+            file: segment.name,
+            byteOffset: min(offset, byteCount),
+            positions: nextPosition...max(nextPosition, segment.footer?.lastPosition ?? .max)
+        )
+    }
+
+    /// `count` bytes at a file offset, fewer where the file ends; good until the next call.
+    private func bytes(at start: Int, count: Int) throws(RecordLogError) -> UnsafeRawBufferPointer {
+        if start < windowStart || start + count > windowStart + window.count {
+            try load(start, atLeast: count)
+        }
+        let index = start - windowStart
+        return UnsafeRawBufferPointer(rebasing: window[index..<min(window.count, index + count)])
+    }
+
+    private func forgetWindow() {
+        window = UnsafeRawBufferPointer(start: nil, count: 0)
+        windowByteCount = Self.firstWindowByteCount
+    }
+
+    private func load(_ start: Int, atLeast count: Int) throws(RecordLogError) {
+        let wanted = min(max(count, windowByteCount), max(count, segment.byteCount - start))
+        windowByteCount = min(2 * windowByteCount, Self.largestWindowByteCount)
+        let memory = buffer.reserve(wanted)
+        let readByteCount = try segment.file.read(into: memory, at: start)
+        if confirmsDurability, segment.footer == nil { try segment.file.sync() }
+        window = UnsafeRawBufferPointer(rebasing: memory[..<readByteCount])
+        windowStart = start
+    }
+}
