@@ -1,0 +1,37 @@
+package import MeterModel
+
+/// What the views say about themselves.
+package struct ViewMeta: Hashable, Sendable {
+    /// The keys of the table `meta`.
+    enum Key: String {
+        case schemaVersion = "schema_version"
+        case checkpoint
+        case chainHead = "chain_head"
+        case timeZoneDatabase = "time_zone_database"
+        case hours
+    }
+
+    /// The last position folded into the views.
+    package var checkpoint = Position.origin
+    /// The log's chain head at the checkpoint, in hexadecimal; empty before the first.
+    package var chainHead = ""
+    /// Which zone rules cut the views; empty before the first fold.
+    package var timeZoneDatabase = ""
+    /// Whether rows of hours are kept.
+    package var hoursAreOn = true
+
+    init() {}
+
+    init(_ connection: OpaquePointer) throws {
+        let statement = try SQLStatement(connection, "SELECT key, value FROM meta")
+        while try statement.step() {
+            switch Key(rawValue: statement.text(0)) {
+            case .checkpoint: checkpoint = Position(UInt64(bitPattern: statement.integer(1)))
+            case .chainHead: chainHead = statement.text(1)
+            case .timeZoneDatabase: timeZoneDatabase = statement.text(1)
+            case .hours: hoursAreOn = statement.text(1) != "off"
+            case .schemaVersion, nil: break
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+internal import GRDB
+internal import GRDBSQLite
+internal import MeterModel
+
+/// The database of views: disposable, written by one process, readable by any number of others at any time.
+///
+/// A file is in WAL mode: readers see the last committed transaction and never wait for the writer. Files are synced
+/// when the WAL is copied back, not at each commit: after a power cut the views may be older than they were, never
+/// mixed, and the log fills in what is missing.
+package final class ViewStore: Sendable {
+    /// Where the file is; nil in memory.
+    package let path: String?
+    let database: any DatabaseWriter
+    private let writerState = WriterBox()
+
+    private init(path: String?, database: any DatabaseWriter) {
+        self.path = path
+        self.database = database
+    }
+
+    // MARK: Opening
+
+    /// Opens views to write, and makes them where there are none.
+    ///
+    /// - Parameters:
+    ///   - path: the file; its directory must exist.
+    ///   - hours: whether views that are made now keep rows of hours. Views that are there stay as they are: see
+    ///     `ViewMeta.hoursAreOn`.
+    /// - Returns: a store that may write.
+    /// - Throws: `ViewError.notViews`, `.otherSchema`, `.corrupt`, `.busy` or `.failed`; nothing is changed then.
+    package static func open(path: String, hours: Bool = true) throws -> ViewStore {
+        try withViewErrors {
+            let isNew = try ViewFile.inspect(path: path) == .empty
+            let pool = try DatabasePool(path: path, configuration: configuration())
+            let store = ViewStore(path: path, database: pool)
+            if isNew { try store.create(hours: hours) }
+            return store
+        }
+    }
+
+    /// Opens views that another process may be writing. Nothing is ever written through this store.
+    ///
+    /// - Parameter path: the file.
+    /// - Returns: a store that only reads.
+    /// - Throws: `ViewError.missing` where there is no file or nothing in it yet, else as `open`.
+    package static func openForReading(path: String) throws -> ViewStore {
+        try withViewErrors {
+            guard try ViewFile.inspect(path: path) == .views else { throw ViewError.missing(path: path) }
+            var configuration = configuration()
+            configuration.readonly = true
+            return ViewStore(path: path, database: try DatabasePool(path: path, configuration: configuration))
+        }
+    }
+
+    /// Views in memory, for one fold and its queries.
+    package static func inMemory(hours: Bool = true) throws -> ViewStore {
+        try withViewErrors {
+            let store = ViewStore(path: nil, database: try DatabaseQueue(configuration: configuration()))
+            try store.create(hours: hours)
+            return store
+        }
+    }
+
+    /// How long to wait for another process that holds the database, in seconds.
+    private static let busyTimeoutSeconds = 10.0
+
+    private static func configuration() -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "views"
+        configuration.foreignKeysEnabled = false
+        configuration.busyMode = .timeout(busyTimeoutSeconds)
+        configuration.prepareDatabase { db in
+            // 64 MiB of pages; the WAL is copied back when it has 64 MiB, and cut to that.
+            try db.execute(
+                sql: """
+                    PRAGMA cache_size = -65536;
+                    PRAGMA synchronous = NORMAL;
+                    PRAGMA wal_autocheckpoint = 16384;
+                    PRAGMA journal_size_limit = 67108864;
+                    PRAGMA temp_store = MEMORY;
+                    """
+            )
+        }
+        return configuration
+    }
+
+    private func create(hours: Bool) throws {
+        try database.write { db in
+            for statement in Schema.statements { try db.execute(sql: statement) }
+            try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+            try db.execute(sql: "PRAGMA user_version = \(Schema.version)")
+            let writer = ViewWriter(state: try writerState.state(of: db), hoursAreOn: hours)
+            try writer.setMeta(.schemaVersion, Schema.version)
+            try writer.setCheckpoint(.origin, chainHead: [])
+            try writer.setTimeZoneDatabase("")
+            try writer.setMeta(.hours, hours ? "on" : "off")
+        }
+    }
+
+    /// Closes the connections; a file's WAL is copied back. The store must not be used afterwards.
+    package func close() throws {
+        try withViewErrors {
+            try database.barrierWriteWithoutTransaction { _ in writerState.set(nil) }
+            try database.close()
+        }
+    }
+
+    // MARK: Writing and reading
+
+    /// Runs `body` in one transaction: it commits when `body` returns, and leaves no trace when `body` throws.
+    ///
+    /// Blocks until the transaction is over. Transactions follow one another; do not nest them.
+    package func transaction<Result>(_ body: (ViewWriter) throws -> Result) throws -> Result {
+        try withViewErrors {
+            try database.write { db in
+                let state = try writerState.state(of: db)
+                state.forgetHours()
+                let meta = try ViewMeta(state.connection)
+                let result = try body(ViewWriter(state: state, hoursAreOn: meta.hoursAreOn))
+                try state.flushHours()
+                return result
+            }
+        }
+    }
+
+    /// Runs `body` on one snapshot of the views: all it reads, meta too, is of one committed transaction.
+    package func read<Result>(_ body: (ViewReader) throws -> Result) throws -> Result {
+        try withViewErrors {
+            try database.read { db in
+                try body(ViewReader(connection: try connection(of: db)))
+            }
+        }
+    }
+
+    /// Copies the whole WAL back into the file and syncs it, so that the file can be moved or copied by itself.
+    package func checkpoint() throws {
+        try withViewErrors {
+            try database.writeWithoutTransaction { db in
+                if path != nil { _ = try db.checkpoint(.truncate) }
+            }
+        }
+    }
+
+    /// What SQLite finds wrong with the file; empty: nothing. Reads all of it.
+    package func check() throws -> [String] {
+        try withViewErrors {
+            try database.read { db in
+                try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" }
+            }
+        }
+    }
+}
+
+/// The connection's handle for the C interface.
+func connection(of db: Database) throws -> OpaquePointer {
+    guard let connection = db.sqliteConnection else { throw ViewError.failed(code: SQLITE_MISUSE, "closed") }
+    return connection
+}
+
+/// Holds the state of a store's writers.
+// Safety: it is touched only while the store's one writing connection is held, which is one caller at a time.
+private final class WriterBox: @unchecked Sendable {
+    private var state: WriterState?
+
+    func set(_ state: WriterState?) { self.state = state }
+
+    func state(of db: Database) throws -> WriterState {
+        if let state { return state }
+        let made = WriterState(connection: try connection(of: db))
+        state = made
+        return made
+    }
+}
