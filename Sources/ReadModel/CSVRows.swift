@@ -1,0 +1,42 @@
+/// Rows as CSV (RFC 4180): a header of the field names, lines that end in CR LF, quotes only where they are needed.
+/// What a row does not have, and null, is an empty field.
+final class CSVRows: RowSink {
+    private let output: RowOutput
+
+    init(_ output: RowOutput) { self.output = output }
+
+    func begin(_ columns: [RowColumn]) throws {
+        for (index, column) in columns.enumerated() {
+            if index > 0 { output.text.append(UInt8(ascii: ",")) }
+            output.text.append(column.name)
+        }
+        output.text.append("\r\n" as StaticString)
+    }
+
+    func row(_ cells: RowCells) throws {
+        for index in 0..<cells.count {
+            if index > 0 { output.text.append(UInt8(ascii: ",")) }
+            appendField(cells.bytes(index))
+        }
+        output.text.append("\r\n" as StaticString)
+        try output.flushIfFull()
+    }
+
+    func end() throws { try output.flush() }
+
+    private func appendField(_ bytes: UnsafeBufferPointer<UInt8>) {
+        let text = output.text
+        guard bytes.contains(where: needsQuotes) else { return text.append(bytes) }
+        text.append(UInt8(ascii: "\""))
+        for byte in bytes {
+            if byte == UInt8(ascii: "\"") { text.append(byte) }
+            text.append(byte)
+        }
+        text.append(UInt8(ascii: "\""))
+    }
+
+    private func needsQuotes(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\r")
+            || byte == UInt8(ascii: "\n")
+    }
+}
