@@ -37,7 +37,10 @@ let modules: [Target] = [
     // The SQLite schema, its rows and queries.
     .target(
         name: "ReadModel",
-        dependencies: ["MeterModel", .product(name: "GRDB", package: "GRDB.swift")],
+        dependencies: [
+            "MeterModel", .product(name: "GRDB", package: "GRDB.swift"),
+            .product(name: "GRDBSQLite", package: "GRDB.swift"),
+        ],
         swiftSettings: settings
     ),
     // Pure folds, and the runner that commits rows, outbox and checkpoint in one transaction.
