@@ -114,7 +114,8 @@ package enum DecimalScanner {
         }
         if digitCount == 0 { return .value(coefficient: 0, fractionDigits: 0) }
         exponent += pendingZeros
-        if lost { return digitCount + pendingZeros + exponent > 20 ? .tooLarge : .tooFine }
+        // `digitCount + exponent` digits stand before the point.
+        if lost { return digitCount + exponent > 20 ? .tooLarge : .tooFine }
         if exponent < -ExactDecimal.maximumDigitCount { return .tooFine }
         if exponent > 0 {
             guard digitCount + exponent <= ExactDecimal.maximumDigitCount,
