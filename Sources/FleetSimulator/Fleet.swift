@@ -29,8 +29,8 @@ package struct Fleet: Sendable {
     ///   - days: 1 to 3660.
     ///   - seed: chooses the fleet.
     ///   - start: the first day, UTC.
-    ///   - period: milliseconds between readings of a device, a divisor of a day and at least one second; nil stands for
-    ///     15 minutes (electricity) and one hour (water, gas).
+    ///   - period: milliseconds between readings of a device, a divisor of a day and at least one second; nil stands
+    ///     for 15 minutes (electricity) and one hour (water, gas).
     ///   - troubles: what goes wrong, and how often.
     package init(
         deviceCount: Int,

@@ -2,7 +2,7 @@ import MeterModel
 
 /// A meter that counts on: what a walk over a fleet carries for each device.
 ///
-/// Invariant: `base + used / 1024` is the register (before the modulus), so nothing is lost to rounding between periods.
+/// Invariant: `base + used / 1024` is the register (before the modulus), so rounding loses nothing between periods.
 struct MeterState {
     /// In 1/1024 Wh or L since the start.
     private var used: Int64 = 0
@@ -53,8 +53,8 @@ struct MeterState {
     /// The register starts anew at 0.
     mutating func reset() { base = -(used >> 10) }
 
-    /// A new meter that shows `initialValue` takes over half-way through a period that has just been counted, and at whose
-    /// beginning the register stood at `before`. Gives the old meter's last value.
+    /// A new meter that shows `initialValue` takes over half-way through a period that has just been counted, and at
+    /// whose beginning the register stood at `before`. Gives the old meter's last value.
     mutating func exchange(before: Int64, initialValue: Int64) -> Int64 {
         let use = base + (used >> 10) - before
         let finalValue = before + use / 2

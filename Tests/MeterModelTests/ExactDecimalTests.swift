@@ -3,8 +3,8 @@ import Testing
 
 @Suite("An exact decimal")
 struct ExactDecimalTests {
-    /// A decimal as its digits, without arithmetic: sign, digits before the point, digits after it, stripped of zeros that
-    /// say nothing. The independent model.
+    /// A decimal as its digits, without arithmetic: sign, digits before the point, digits after it, stripped of zeros
+    /// that say nothing. The independent model.
     private struct Digits: Equatable {
         var isNegative: Bool
         var whole: [Character]
