@@ -56,6 +56,7 @@ extension ExactDecimal: Comparable {
 
 /// Reads decimals from bytes.
 package enum DecimalScanner {
+    /// What the bytes say.
     package enum Result: Equatable {
         case value(coefficient: Int128, fractionDigits: Int)
         case notADecimal
@@ -161,7 +162,8 @@ extension Int128 {
     }
 }
 
-/// `coefficient / 10^fractionDigits` as a plain decimal, trailing zeros of the fraction dropped down to `minimumFraction`.
+/// `coefficient / 10^fractionDigits` as a plain decimal; trailing zeros of the fraction are dropped down to
+/// `minimumFraction` digits.
 package func decimalText(_ coefficient: Int128, fractionDigits: Int, minimumFraction: Int = 0) -> String {
     var digits = Array(String(coefficient.magnitude).utf8)
     if digits.count <= fractionDigits {

@@ -22,8 +22,9 @@ package final class FoundationZoneSource: ZoneSource {
         }
     }
 
-    /// Foundation also takes abbreviations (`PST`) and offsets (`GMT+0130`), and the list it gives lacks many names of the
-    /// database, `Asia/Kolkata` among them. A zone here is a name with one of the database's regions, or one of its words.
+    /// Foundation also takes abbreviations (`PST`) and offsets (`GMT+0130`), and the list it gives lacks many names of
+    /// the database, `Asia/Kolkata` among them. A zone here is a name with one of the database's regions, or one of its
+    /// words.
     private static func isIANAName(_ name: String) -> Bool {
         if words.contains(name) { return true }
         guard let slash = name.firstIndex(of: "/") else { return false }
