@@ -56,6 +56,7 @@ extension ExactDecimal: Comparable {
 
 /// Reads decimals from bytes.
 package enum DecimalScanner {
+    /// What the bytes say.
     package enum Result: Equatable {
         case value(coefficient: Int128, fractionDigits: Int)
         case notADecimal
@@ -114,7 +115,8 @@ package enum DecimalScanner {
         }
         if digitCount == 0 { return .value(coefficient: 0, fractionDigits: 0) }
         exponent += pendingZeros
-        if lost { return digitCount + pendingZeros + exponent > 20 ? .tooLarge : .tooFine }
+        // `digitCount + exponent` digits stand before the point.
+        if lost { return digitCount + exponent > 20 ? .tooLarge : .tooFine }
         if exponent < -ExactDecimal.maximumDigitCount { return .tooFine }
         if exponent > 0 {
             guard digitCount + exponent <= ExactDecimal.maximumDigitCount,
@@ -160,7 +162,8 @@ extension Int128 {
     }
 }
 
-/// `coefficient / 10^fractionDigits` as a plain decimal, trailing zeros of the fraction dropped down to `minimumFraction`.
+/// `coefficient / 10^fractionDigits` as a plain decimal; trailing zeros of the fraction are dropped down to
+/// `minimumFraction` digits.
 package func decimalText(_ coefficient: Int128, fractionDigits: Int, minimumFraction: Int = 0) -> String {
     var digits = Array(String(coefficient.magnitude).utf8)
     if digits.count <= fractionDigits {

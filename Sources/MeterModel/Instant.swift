@@ -62,7 +62,8 @@ package enum Milliseconds {
 
     /// Milliseconds of a duration's text, or nil where it is none or outgrows 100,000 days.
     package static func count(of text: String) -> Int64? {
-        guard let suffix = text.utf8.last, let count = Int64(text.dropLast()), count >= 0, text.utf8.first != 0x2B
+        guard let suffix = text.utf8.last, let first = text.utf8.first, (0x30...0x39).contains(first),
+            let count = Int64(text.dropLast())
         else { return nil }
         let unit: Int64
         switch suffix {

@@ -15,6 +15,7 @@ package enum MeterEvent: Hashable, Sendable {
     case pushSettled(PushOutcome)
 }
 
+/// The value that holds at an instant, whatever was or will be received for it.
 package struct ReadingCorrected: Hashable, Sendable {
     package var device: String
     package var register: String?
@@ -33,6 +34,7 @@ package struct ReadingCorrected: Hashable, Sendable {
     }
 }
 
+/// What is received for an instant does not count.
 package struct ReadingVoided: Hashable, Sendable {
     package var device: String
     package var register: String?
@@ -95,6 +97,7 @@ package struct DeviceRegistered: Hashable, Sendable {
     }
 }
 
+/// One meter ended at its final value, another began at its initial one, at one instant.
 package struct MeterExchanged: Hashable, Sendable {
     package var device: String
     package var register: String?
@@ -126,6 +129,7 @@ package struct MeterExchanged: Hashable, Sendable {
     }
 }
 
+/// The factor from dial to quantity that holds for a whole segment of a series.
 package struct MultiplierCorrected: Hashable, Sendable {
     package var device: String
     package var register: String?
@@ -143,6 +147,7 @@ package struct MultiplierCorrected: Hashable, Sendable {
     }
 }
 
+/// The tariff that a device is charged by from a local date on.
 package struct TariffAssigned: Hashable, Sendable {
     package var device: String
     package var tariff: String
@@ -187,6 +192,7 @@ package struct Payment: Hashable, Sendable {
     }
 }
 
+/// A signed amount added to a balance by hand, for a reason.
 package struct BalanceAdjusted: Hashable, Sendable {
     package var device: String
     package var amount: ExactDecimal
@@ -241,7 +247,9 @@ package struct AlertRule: Hashable, Sendable {
     package static let zero = AlertRule(rule: "zero", level: .zero, rearm: .zero)
 }
 
+/// An alert rule of a device, set or taken away.
 package struct AlertRuleSet: Hashable, Sendable {
+    /// What becomes of the rule.
     package enum Change: Hashable, Sendable {
         case set(AlertRule)
         case remove(String)
@@ -256,6 +264,7 @@ package struct AlertRuleSet: Hashable, Sendable {
     }
 }
 
+/// A local day began: what moves clocks where no reading does.
 package struct DayTurned: Hashable, Sendable {
     package var timezone: String
     package var at: Instant
@@ -268,6 +277,7 @@ package struct DayTurned: Hashable, Sendable {
 
 /// What came of a push job.
 package struct PushOutcome: Hashable, Sendable {
+    /// How an attempt, or a job without one, ended.
     package enum Kind: UInt8, Sendable, CaseIterable {
         case delivered = 1
         case failed = 2

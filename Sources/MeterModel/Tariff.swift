@@ -42,7 +42,7 @@ package struct TariffVersion: Hashable, Sendable {
         self.tax = tax
     }
 
-    /// Whether there is more to it than a flat price.
+    /// Whether there is no more to it than a flat price.
     package var isFlat: Bool { periods.isEmpty && tiers == nil && standingCharge == nil && tax == nil }
 }
 
@@ -76,11 +76,13 @@ package struct TariffWindow: Hashable, Sendable {
 
 /// Graduated steps whose added price depends on the quantity used since the tier period began.
 package struct TariffTiers: Hashable, Sendable {
+    /// When counting begins anew.
     package enum Period: UInt8, Sendable {
         case month = 1
         case year = 2
     }
 
+    /// A price added to the units up to a bound.
     package struct Step: Hashable, Sendable {
         /// The upper bound that the step contains; nil for the last.
         package var upTo: ExactDecimal?

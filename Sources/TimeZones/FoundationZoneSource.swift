@@ -22,12 +22,26 @@ package final class FoundationZoneSource: ZoneSource {
         }
     }
 
-    /// Foundation also takes names such as `GMT+0130` or `EST`; a zone here is one of its known identifiers.
+    /// Foundation also takes abbreviations (`PST`) and offsets (`GMT+0130`), and the list it gives lacks many names of
+    /// the database, `Asia/Kolkata` among them. A zone here is a name with one of the database's regions, or one of its
+    /// words.
     private static func isIANAName(_ name: String) -> Bool {
-        identifiers.contains(name)
+        if words.contains(name) { return true }
+        guard let slash = name.firstIndex(of: "/") else { return false }
+        return regions.contains(String(name[..<slash]))
     }
 
-    private static let identifiers = Set(TimeZone.knownTimeZoneIdentifiers).union(["Etc/UTC", "GMT", "Etc/GMT"])
+    private static let regions: Set<String> = [
+        "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Brazil", "Canada", "Chile",
+        "Etc", "Europe", "Indian", "Mexico", "Pacific", "US",
+    ]
+
+    private static let words: Set<String> = [
+        "CET", "CST6CDT", "Cuba", "EET", "EST", "EST5EDT", "Egypt", "Eire", "GB", "GB-Eire", "GMT", "GMT+0", "GMT-0",
+        "GMT0", "Greenwich", "HST", "Hongkong", "Iceland", "Iran", "Israel", "Jamaica", "Japan", "Kwajalein", "Libya",
+        "MET", "MST", "MST7MDT", "NZ", "NZ-CHAT", "Navajo", "PRC", "PST8PDT", "Poland", "Portugal", "ROC", "ROK",
+        "Singapore", "Turkey", "UCT", "UTC", "Universal", "W-SU", "WET", "Zulu",
+    ]
 
     /// Looks at the offset once a day and finds each change to the millisecond by bisection.
     private static func read(_ zone: TimeZone, name: String) -> ZoneRules {
