@@ -6,11 +6,13 @@ package struct DeviceDeclaration: Hashable, Sendable {
     /// Nil until the device is registered.
     package private(set) var utility: Utility?
     private var declaredUnit: Unit?
-    private var billingRegister: String?
+    private var declaredRegister: String?
+    private var firstRegister: String?
     package private(set) var timezone: String?
     package private(set) var multiplier: ExactDecimal?
-    package private(set) var modulus: ExactDecimal?
-    package private(set) var maxRate: ExactDecimal?
+    /// mWh or mL, by the unit that held when it was declared; per hour for `maxRateMilli`.
+    package private(set) var modulusMilli: Int64?
+    package private(set) var maxRateMilli: Int64?
     package private(set) var gapAfterMilliseconds: Int64?
     package private(set) var account: String?
     /// Known from the first event with a unit or a utility.
@@ -26,26 +28,28 @@ package struct DeviceDeclaration: Hashable, Sendable {
     /// The unit of values told without one; nil for a device that is not registered.
     package var unit: Unit? { utility.map { declaredUnit ?? $0.defaultUnit } }
 
-    /// The register that is billed: the declared one, else that of the device's first event, else the utility's own.
-    package var register: String? { billingRegister ?? utility?.defaultRegister }
+    /// The register that is billed: the declared one, else the utility's own; of a device not registered that of its first
+    /// event. So what is billed once it is registered does not depend on what arrived before.
+    package var register: String? { utility.map { declaredRegister ?? $0.defaultRegister } ?? firstRegister }
 
     package var gapAfter: Int64 { gapAfterMilliseconds ?? DeviceDeclaration.defaultGapAfterMilliseconds }
 
     /// Takes in an event that names a register, a unit or both, and is no registration.
     package mutating func notice(register: String?, unit: Unit?) {
         if let unit, dimension == nil { dimension = unit.dimension }
-        if !isRegistered, billingRegister == nil { billingRegister = register }
+        if firstRegister == nil { firstRegister = register }
     }
 
     /// Takes in a registration: what it gives changes, what it leaves out stays.
     package mutating func declare(_ event: DeviceRegistered) {
         utility = event.utility
         declaredUnit = event.unit ?? declaredUnit
-        billingRegister = event.register ?? billingRegister
+        declaredRegister = event.register ?? declaredRegister
         timezone = event.timezone ?? timezone
         multiplier = event.multiplier ?? multiplier
-        modulus = event.modulus ?? modulus
-        maxRate = event.maxRate ?? maxRate
+        let digits = (declaredUnit ?? event.utility.defaultUnit).milliDigits
+        modulusMilli = event.modulus.flatMap { $0.scaled(by: digits) }.map(Int64.init) ?? modulusMilli
+        maxRateMilli = event.maxRate.flatMap { $0.scaled(by: digits) }.map(Int64.init) ?? maxRateMilli
         gapAfterMilliseconds = event.gapAfterMilliseconds ?? gapAfterMilliseconds
         account = event.account ?? account
         if dimension == nil { dimension = unit?.dimension }

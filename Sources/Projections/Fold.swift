@@ -210,9 +210,8 @@ struct DeclaredFactors: Equatable {
     var maxRate: Int64?
 
     init(_ declaration: DeviceDeclaration) {
-        let digits = declaration.unit?.milliDigits ?? 0
         multiplierThousandths = declaration.multiplier.flatMap { $0.scaled(by: 3) }.map(Int64.init)
-        modulus = declaration.modulus.flatMap { $0.scaled(by: digits) }.map(Int64.init)
-        maxRate = declaration.maxRate.flatMap { $0.scaled(by: digits) }.map(Int64.init)
+        modulus = declaration.modulusMilli
+        maxRate = declaration.maxRateMilli
     }
 }

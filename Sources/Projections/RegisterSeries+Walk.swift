@@ -18,7 +18,7 @@ extension RegisterSeries {
     @inline(__always)
     func status(from before: SeriesEntry, at instant: Int64, delta: Int64, isWrap: Bool) -> EntryStatus {
         let elapsed = instant - before.at
-        if elapsed > maximumIntervalMilliseconds { return .tooLong }
+        if elapsed > maximumIntervalMilliseconds { return isWrap ? .tooLongWrap : .tooLong }
         if segments.quantity(delta: delta, segment: segments.segment(at: before.at)) == nil
             || segments.exceedsMaxRate(delta: delta, elapsed: elapsed)
         {

@@ -64,17 +64,19 @@ enum EntryStatus: UInt8 {
     case tooLong = 4
     /// A baseline too far above the one before; no interval.
     case implausible = 5
+    /// As `tooLong`, over the modulus.
+    case tooLongWrap = 6
     /// Set aside: below a baseline to which the series came back. The first of a run, and the others.
-    case dip = 6
-    case dipRest = 7
+    case dip = 7
+    case dipRest = 8
     /// Set aside: above what came before and after. The first of a run, and the others.
-    case spike = 8
-    case spikeRest = 9
+    case spike = 9
+    case spikeRest = 10
     /// Undecided until later readings come. The first, and all after it.
-    case held = 10
-    case heldRest = 11
+    case held = 11
+    case heldRest = 12
 
-    var isBaseline: Bool { rawValue <= EntryStatus.implausible.rawValue }
+    var isBaseline: Bool { rawValue <= EntryStatus.tooLongWrap.rawValue }
     var hasInterval: Bool { self == .interval || self == .wrap }
     /// Whether nothing out of the ordinary was decided.
     var isPlain: Bool { self == .first || self == .interval }

@@ -61,8 +61,11 @@ extension SeriesFold {
     private func shown(_ value: Int64) -> String { decimalText(Int128(value), fractionDigits: 6) }
 
     private func appendRegisterAnomalies(_ rows: inout [AnomalyRow]) {
-        for (instant, record) in instants where record.ruling == nil {
-            let standing = segments.exchange(at: instant)?.finalValue ?? record.candidates.standing?.value
+        for (instant, record) in instants {
+            let final = segments.exchange(at: instant)?.finalValue
+            // A correction or void ends a conflict, but has no say at an exchange.
+            if record.ruling != nil, final == nil { continue }
+            let standing = final ?? record.candidates.standing?.value
             appendConflicts(record.candidates, standing: standing, at: instant, &rows)
         }
         for instant in register.irregular {
@@ -78,10 +81,15 @@ extension SeriesFold {
         func add(_ kind: AnomalyKind, _ detail: String, open: Bool = false) {
             rows.append(row(kind, entry.at, entry.position, detail, open: open))
         }
+        let overModulus = "the register returned to 0 at its modulus; now \(shown(entry.value))"
+        let afterTooLong = "more than 400 days since the reading before; nothing is counted"
         switch entry.status {
-        case .wrap: add(.wrap, "the register returned to 0 at its modulus; now \(shown(entry.value))")
+        case .wrap: add(.wrap, overModulus)
         case .reset: add(.reset, "began again at \(shown(entry.value)); nothing is counted over the drop")
-        case .tooLong: add(.tooLong, "more than 400 days since the reading before; nothing is counted")
+        case .tooLong: add(.tooLong, afterTooLong)
+        case .tooLongWrap:
+            add(.wrap, overModulus)
+            add(.tooLong, afterTooLong)
         case .implausible:
             add(.implausible, "more than can have been used since the reading before; nothing is counted")
         case .dip: add(.dip, "below a value to which the register came back; set aside")

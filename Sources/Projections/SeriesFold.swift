@@ -231,22 +231,15 @@ final class SeriesFold {
 }
 
 extension SeriesFold {
-    /// The first standing reading's `readAt` (interval: `start`), exchanges apart.
+    /// The first standing reading's `readAt` (interval: `start`); an exchange acts as a reading.
     var earliestAt: Int64? {
         if kind == .interval { return intervals.earliest?.start }
-        for i in 0..<register.entries.count where register.entries[i].role == .reading { return register.entries[i].at }
-        return nil
+        return register.entries.isEmpty ? nil : register.entries[0].at
     }
 
-    /// The latest standing reading, exchanges apart: its `readAt` (interval: `end`) and value.
+    /// The latest standing reading: its `readAt` (interval: `end`) and value.
     var latestReading: (at: Int64, value: Int64)? {
         if kind == .interval { return intervals.latest.map { ($0.end, $0.value) } }
-        var i = register.entries.count - 1
-        while i >= 0 {
-            let entry = register.entries[i]
-            if entry.role == .reading { return (entry.at, entry.value) }
-            i -= 1
-        }
-        return nil
+        return register.entries.last.map { ($0.at, $0.value) }
     }
 }
