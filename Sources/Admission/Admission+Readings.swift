@@ -17,7 +17,6 @@ extension Admission {
     ) {
         while deviceOfName.count < names.devices.count { deviceOfName.append(ReadingDraft.absent) }
         while registerOfName.count < names.registers.count { registerOfName.append(ReadingDraft.absent) }
-        let defaultRegister = defaults.register.map { directory.register(named: $0) } ?? ReadingDraft.absent
         let defaultUnit = defaults.unit?.rawValue ?? 0
         let latest = recordedAt.milliseconds + Instant.acceptedLeadMilliseconds
         for i in 0..<drafts.count {
@@ -46,10 +45,10 @@ extension Admission {
                 refused(i, refusal)
                 continue
             }
-            var register =
-                draft.register == ReadingDraft.absent ? defaultRegister : self.register(draft.register, names)
-            if register == ReadingDraft.absent, isKnown { register = devices[Int(device)].register }
-            guard unit != 0, register != ReadingDraft.absent else {
+            let hasRegister =
+                draft.register != ReadingDraft.absent || defaults.register != nil
+                || (isKnown && devices[Int(device)].register != ReadingDraft.absent)
+            guard unit != 0, hasRegister else {
                 refused(i, Admission.unknownDevice(names.devices[draft.device], lacks: unit == 0 ? "unit" : "register"))
                 continue
             }
@@ -63,6 +62,7 @@ extension Admission {
                 deviceOfName[Int(draft.device)] = device
                 growDevices()
             }
+            let register = register(of: draft, Int(device), defaults, names)
             let series = series(of: Int(device), register: register)
             let traits = ReadingTraits(
                 quality: draft.quality,
@@ -85,12 +85,21 @@ extension Admission {
         }
     }
 
+    /// The register of an accepted draft: its own, the input's default, or what the device declares.
     @inline(__always)
-    private mutating func register(_ name: UInt32, _ names: borrowing TelegramNames) -> UInt32 {
-        let known = registerOfName[Int(name)]
+    private mutating func register(
+        of draft: ReadingDraft,
+        _ device: Int,
+        _ defaults: AdmissionDefaults,
+        _ names: borrowing TelegramNames
+    ) -> UInt32 {
+        guard draft.register != ReadingDraft.absent else {
+            return defaults.register.map { directory.register(named: $0) } ?? devices[device].register
+        }
+        let known = registerOfName[Int(draft.register)]
         if known != ReadingDraft.absent { return known }
-        let register = names.registers.withBytes(of: name) { directory.register(named: $0) }
-        registerOfName[Int(name)] = register
+        let register = names.registers.withBytes(of: draft.register) { directory.register(named: $0) }
+        registerOfName[Int(draft.register)] = register
         return register
     }
 

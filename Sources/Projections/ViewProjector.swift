@@ -1,0 +1,83 @@
+package import EventStorage
+package import MeterModel
+package import ReadModel
+package import RecordLog
+
+/// Keeps views at the log: folds what is appended, and commits rows, push outbox and checkpoint in one transaction.
+///
+/// Invariants: the fold has applied every position up to `position` and none beyond; the store shows exactly what it had
+/// applied when `commit` was last called. What is not committed is folded again after a restart.
+package final class ViewProjector {
+    private let store: ViewStore
+    private let fold: Fold
+    private let zones: any ZoneSource
+
+    /// - Parameters:
+    ///   - store: new views, or such as `loadWritten` is told to bring the fold to.
+    ///   - zones: the rules by which local hours and days are cut.
+    package init(store: ViewStore, zones: any ZoneSource) {
+        self.store = store
+        self.zones = zones
+        fold = Fold(zones: zones)
+    }
+
+    /// The last position folded.
+    package var position: Position { fold.position }
+
+    /// Folds a block of the log; `directory` is extended by it already.
+    package func apply(_ block: RecordedBlock, directory: SeriesDirectory) {
+        for run in block.runs {
+            switch run {
+            case .readings(let first, let readings):
+                fold.apply(readings, firstPosition: first, recordedAt: block.recordedAt, directory: directory)
+            case .event(let position, let event):
+                fold.apply(event, position: position, recordedAt: block.recordedAt, directory: directory)
+            }
+        }
+    }
+
+    /// Folds a batch as it was logged from `firstPosition` on.
+    package func apply(_ batch: EventBatch, firstPosition: Position, recordedAt: Instant, directory: SeriesDirectory) {
+        batch.readings.withUnsafeBufferPointer { readings in
+            batch.forEachRun(
+                readings: { offset, range in
+                    fold.apply(
+                        UnsafeBufferPointer(rebasing: readings[range]),
+                        firstPosition: firstPosition.advanced(by: offset),
+                        recordedAt: recordedAt,
+                        directory: directory
+                    )
+                },
+                event: { offset, index in
+                    fold.apply(
+                        batch.events[index].event,
+                        position: firstPosition.advanced(by: offset),
+                        recordedAt: recordedAt,
+                        directory: directory
+                    )
+                }
+            )
+        }
+    }
+
+    /// Says that the store already shows everything folded so far.
+    package func assumeWritten() { fold.assumeWritten() }
+
+    /// Commits what differs, and that it speaks for `position`.
+    ///
+    /// - Parameter chain: the log's chain value at `position`.
+    /// - Throws: `ViewError`; the store is then as it was, and the same commit may be tried again.
+    package func commit(chain: Digest32) throws {
+        try store.transaction { writer in
+            try fold.writeRows(to: writer)
+            try writer.setTimeZoneDatabase(zones.version)
+            try writer.setCheckpoint(fold.position, chainHead: chain.withUnsafeBytes { Array($0) })
+        }
+        fold.markWritten()
+    }
+
+    /// Whether a job's episode is still open: what decides between delivery and `superseded`.
+    package func isOpen(_ job: PushJobRow) -> Bool {
+        fold.devices[Int(job.deviceID)].alerts.isOpen(rule: job.rule, episode: job.episode)
+    }
+}
