@@ -134,6 +134,9 @@ struct LineFramer {
     /// Counts lines that a record went on over.
     mutating func countFurtherLines(_ count: UInt64) { lineCount += count }
 
+    /// Takes the last line back, to be read again with more bytes.
+    mutating func putBack(_ line: Line) { lineCount = line.number - 1 }
+
     private static func isBlank(_ chunk: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
         for i in start..<end where chunk[i] != 0x20 && chunk[i] != 0x09 { return false }
         return true
