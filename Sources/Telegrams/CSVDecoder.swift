@@ -1,0 +1,147 @@
+package import MeterModel
+
+/// Decodes CSV by RFC 4180, with a header of our own names or by a profile.
+///
+/// A fault in a record's quotes refuses the line the record begins on; reading goes on with the line after it. A header
+/// that does not fit ends the input.
+package struct CSVDecoder: TelegramDecoder {
+    private var framer = LineFramer()
+    let profile: CSVProfile
+    private var skippedLineCount = 0
+    /// Nil until the header was read.
+    private var columns: CSVColumns?
+    private(set) package var hasEnded = false
+    var row: CSVRow
+    var clock: CivilClock
+    var values: ContiguousArray<CSVValue> = []
+    var scratch: ContiguousArray<UInt8> = []
+    /// For each value column the index of its device, where the profile fixes it.
+    var fixedDevices: ContiguousArray<UInt32>
+
+    /// - Parameter profile: what the columns mean; nil for our own names.
+    package init(profile: CSVProfile? = nil) {
+        self.profile = profile ?? .ownNames
+        row = CSVRow(slotCount: CSVColumns.Slot.firstValue + self.profile.values.count)
+        clock = CivilClock(self.profile.zone)
+        fixedDevices = ContiguousArray(repeating: ReadingDraft.absent, count: self.profile.values.count)
+        values.reserveCapacity(self.profile.values.count)
+    }
+
+    package mutating func decode(
+        _ chunk: UnsafeRawBufferPointer,
+        isLast: Bool,
+        names: inout TelegramNames,
+        into batch: inout DecodedBatch
+    ) -> Int {
+        if hasEnded { return chunk.count }
+        var cursor = 0
+        guard framer.begin(chunk, &cursor, isLast: isLast),
+            let base = chunk.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        else { return 0 }
+        while skippedLineCount < profile.skippedLineCount {
+            guard framer.nextOfAnyKind(chunk, &cursor, isLast: isLast, &batch) != nil else { return cursor }
+            skippedLineCount += 1
+        }
+        if columns == nil {
+            guard let found = findColumns(chunk, base, &cursor, isLast: isLast, &batch) else {
+                return hasEnded ? chunk.count : cursor
+            }
+            columns = found
+        }
+        guard var columns else { return cursor }
+        decodeRows(chunk, base, &cursor, isLast: isLast, &columns, &names, &batch)
+        self.columns = columns
+        return cursor
+    }
+
+    /// Reads the header, if there is to be one. Nil where it is unfinished, or does not fit and so ends the input.
+    private mutating func findColumns(
+        _ chunk: UnsafeRawBufferPointer,
+        _ base: UnsafePointer<UInt8>,
+        _ cursor: inout Int,
+        isLast: Bool,
+        _ batch: inout DecodedBatch
+    ) -> CSVColumns? {
+        var line = Line(start: 0, end: 0, next: 0, number: 1, isASCII: true)
+        do throws(Refusal) {
+            guard profile.hasHeader else { return try CSVColumns.find(profile, header: nil) }
+            guard let first = framer.next(chunk, &cursor, isLast: isLast, &batch) else { return nil }
+            line = first
+            let none = CSVColumns.none(profile)
+            switch row.split(base, chunk.count, &line, isLast: isLast, none, profile.delimiter) {
+            case .unfinished:
+                framer.putBack(line)
+                cursor = line.start
+                return nil
+            case .fault(let cause, let place):
+                throw Refusal(.badCSV, "column \(place - line.start + 1): \(cause)")
+            case .whole: break
+            }
+            if let fault = UTF8Validation.firstFault(chunk, from: line.start, to: line.end) {
+                throw .badUTF8(at: fault - line.start)
+            }
+            framer.countFurtherLines(row.furtherLineCount)
+            cursor = line.next
+            let header = CSVRow.texts(base, line, profile.delimiter).map { CSVDecoder.trimmed($0) }
+            return try CSVColumns.find(profile, header: header)
+        } catch {
+            batch.refuse(error, line)
+            hasEnded = true
+            return nil
+        }
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        let tail = text.utf8.reversed().drop { $0 == 0x20 }.count
+        return String(decoding: text.utf8.prefix(tail).drop { $0 == 0x20 }, as: UTF8.self)
+    }
+
+    @inline(__always)
+    private mutating func decodeRows(
+        _ chunk: UnsafeRawBufferPointer,
+        _ base: UnsafePointer<UInt8>,
+        _ cursor: inout Int,
+        isLast: Bool,
+        _ columns: inout CSVColumns,
+        _ names: inout TelegramNames,
+        _ batch: inout DecodedBatch
+    ) {
+        while var line = framer.next(chunk, &cursor, isLast: isLast, &batch) {
+            switch row.split(base, chunk.count, &line, isLast: isLast, columns, profile.delimiter) {
+            case .unfinished:
+                framer.putBack(line)
+                cursor = line.start
+                return
+            case .fault(let cause, let place):
+                batch.refuse(Refusal(.badCSV, "column \(place - line.start + 1): \(cause)"), line)
+                continue
+            case .whole: break
+            }
+            if row.furtherLineCount > 0 {
+                framer.countFurtherLines(row.furtherLineCount)
+                cursor = line.next
+            }
+            if !line.isASCII, let fault = UTF8Validation.firstFault(chunk, from: line.start, to: line.end) {
+                batch.refuse(.badUTF8(at: fault - line.start), line)
+                continue
+            }
+            let expected = columns.columnCount ?? row.columnCount
+            guard row.columnCount == expected, expected >= columns.slotOfColumn.count else {
+                let count = max(expected, columns.slotOfColumn.count)
+                batch.refuse(Refusal(.badCSV, "\(row.columnCount) columns in place of \(count)"), line)
+                continue
+            }
+            columns.columnCount = expected
+            let refusal: Refusal?
+            if row.hasDoubledQuotes {
+                let text = row.unescape(base, line)
+                refusal = text.withUnsafeBufferPointer { text in
+                    text.baseAddress.map { append($0, line, columns, &names, &batch) } ?? nil
+                }
+            } else {
+                refusal = append(base, line, columns, &names, &batch)
+            }
+            if let refusal { batch.refuse(refusal, line) }
+        }
+    }
+}
