@@ -70,6 +70,7 @@ let modules: [Target] = [
             "MeterModel", "TimeZones", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing", "ReadModel",
             "Projections", "Ingest", "FleetSimulator",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Yams", package: "Yams"),
         ],
         swiftSettings: settings
     ),

@@ -108,3 +108,8 @@ package struct Admission {
         directory.devices.index(of: name).map { devices[Int($0)] } ?? DeviceState()
     }
 }
+
+extension Admission {
+    /// The currency of a device's money, once an accepted tariff or payment set it.
+    package func currency(of device: String) -> Currency? { state(of: device).currency }
+}

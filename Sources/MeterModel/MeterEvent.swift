@@ -353,3 +353,49 @@ extension MeterEvent {
         }
     }
 }
+
+extension MeterEvent {
+    /// The event's name on the wire.
+    package var name: String {
+        switch self {
+        case .readingCorrected: "ReadingCorrected"
+        case .readingVoided: "ReadingVoided"
+        case .deviceRegistered: "DeviceRegistered"
+        case .meterExchanged: "MeterExchanged"
+        case .multiplierCorrected: "MultiplierCorrected"
+        case .tariffPublished: "TariffPublished"
+        case .tariffAssigned: "TariffAssigned"
+        case .topUpReceived: "TopUpReceived"
+        case .topUpRefunded: "TopUpRefunded"
+        case .balanceAdjusted: "BalanceAdjusted"
+        case .alertRuleSet: "AlertRuleSet"
+        case .dayTurned: "DayTurned"
+        case .pushSettled(let outcome): outcome.kind.eventName
+        }
+    }
+
+    /// The names of all events, readings' too.
+    package static let names: [String] =
+        [
+            "ReadingReceived", "ReadingCorrected", "ReadingVoided", "DeviceRegistered", "MeterExchanged",
+            "MultiplierCorrected", "TariffPublished", "TariffAssigned", "TopUpReceived", "TopUpRefunded",
+            "BalanceAdjusted", "AlertRuleSet", "DayTurned",
+        ] + PushOutcome.Kind.allCases.map(\.eventName)
+}
+
+extension MeterEvent {
+    /// The event's own time: that of the reading it is about, or its `at`; nil for declarations.
+    package var time: Instant? {
+        switch self {
+        case .readingCorrected(let e): e.readAt
+        case .readingVoided(let e): e.readAt
+        case .meterExchanged(let e): e.at
+        case .multiplierCorrected(let e): e.at
+        case .topUpReceived(let e), .topUpRefunded(let e): e.at
+        case .balanceAdjusted(let e): e.at
+        case .dayTurned(let e): e.at
+        case .pushSettled(let e): e.at
+        case .deviceRegistered, .tariffPublished, .tariffAssigned, .alertRuleSet: nil
+        }
+    }
+}

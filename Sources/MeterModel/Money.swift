@@ -82,3 +82,24 @@ package struct Currency: Hashable, Sendable, CustomStringConvertible {
     private static let withThreeDigits: Set<String> = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]
     private static let withFourDigits: Set<String> = ["CLF", "UYW"]
 }
+
+extension Currency {
+    /// The largest amount that one event may move either way, in the currency's unit.
+    package static let maximumAmount = ExactDecimal(1_000_000_000_000_000)
+
+    /// Amounts have at most the currency's minor digits and are at most 10^15 either way (semantics, section 6).
+    package func check(amount: ExactDecimal) throws(Refusal) {
+        guard amount.fractionDigits <= minorDigits else {
+            throw Refusal(.valuePrecision, "\(code) amounts have at most \(minorDigits) fraction digits")
+        }
+        guard amount <= Currency.maximumAmount, amount >= ExactDecimal(-Currency.maximumAmount.coefficient) else {
+            throw Refusal(.valueRange, "amount exceeds \(Currency.maximumAmount)")
+        }
+    }
+
+    /// As `check(amount:)`; payments and refunds are above 0 too.
+    package func check(payment amount: ExactDecimal) throws(Refusal) {
+        try check(amount: amount)
+        guard amount > .zero else { throw Refusal(.valueRange, "amount must be above 0") }
+    }
+}

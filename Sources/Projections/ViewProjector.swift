@@ -9,7 +9,7 @@ package import RecordLog
 /// applied when `commit` was last called. What is not committed is folded again after a restart.
 package final class ViewProjector {
     private let store: ViewStore
-    private let fold: Fold
+    let fold: Fold
     private let zones: any ZoneSource
 
     /// - Parameters:
@@ -79,5 +79,12 @@ package final class ViewProjector {
     /// Whether a job's episode is still open: what decides between delivery and `superseded`.
     package func isOpen(_ job: PushJobRow) -> Bool {
         fold.devices[Int(job.deviceID)].alerts.isOpen(rule: job.rule, episode: job.episode)
+    }
+}
+
+extension ViewProjector {
+    /// The episode of which a job tells.
+    package func episode(of job: PushJobRow) -> EpisodeRow? {
+        fold.devices[Int(job.deviceID)].alerts.episodes.first { $0.rule == job.rule && $0.episode == job.episode }
     }
 }

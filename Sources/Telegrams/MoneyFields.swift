@@ -30,8 +30,7 @@ enum MoneyFields {
             at: at,
             reason: reason
         )
-        try check(amount, currency)
-        guard amount > .zero else { throw Refusal(.valueRange, "amount must be above 0") }
+        try currency.check(payment: amount)
         return payment
     }
 
@@ -49,22 +48,11 @@ enum MoneyFields {
             at: at,
             reason: reason
         )
-        try check(amount, currency)
+        try currency.check(amount: amount)
         return adjustment
     }
 
     private static func currency(_ fields: JSONFields) throws(Refusal) -> Currency {
         try fields.word("currency", .valueSyntax) { Currency($0) }
-    }
-
-    /// Amounts have at most the currency's minor digits and are at most 10^15 either way.
-    private static func check(_ amount: ExactDecimal, _ currency: Currency) throws(Refusal) {
-        guard amount.fractionDigits <= currency.minorDigits else {
-            throw Refusal(.valuePrecision, "\(currency) amounts have at most \(currency.minorDigits) fraction digits")
-        }
-        let limit = ExactDecimal(1_000_000_000_000_000)
-        guard amount <= limit, amount >= ExactDecimal(-1_000_000_000_000_000) else {
-            throw Refusal(.valueRange, "amount exceeds \(limit)")
-        }
     }
 }

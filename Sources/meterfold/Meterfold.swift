@@ -1,1 +1,34 @@
-@main struct Meterfold { static func main() {} }
+import ArgumentParser
+
+@main
+struct Meterfold: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "meterfold",
+        abstract: "Event-sourced metering and prepaid billing: readings in, exact balances and pushes out.",
+        discussion: """
+            Every accepted fact goes into an append-only log; consumption, balances and arrears are folded from it into \
+            DIR/views.sqlite, which other tools may read at any time.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            InitCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self, PushCommand.self,
+            ReplayCommand.self, RebuildCommand.self, VerifyCommand.self, LogCommand.self, SimulateCommand.self,
+        ])
+
+    static func main() {
+        // A reader that closed the pipe has seen enough.
+        Signals.ignoreBrokenPipe()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as ExitCode {
+            exit(withError: error)
+        } catch {
+            if let failure = Failure(error) {
+                Terminal.error(failure.description)
+                exit(withError: ExitCode(1))
+            }
+            exit(withError: error)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import EventStorage
+import MeterModel
+import ReadModel
+import RecordLog
+import Telegrams
+import TimeZones
+
+extension ViewQuery.Bucket: ExpressibleByArgument {}
+extension RowFormat: ExpressibleByArgument {}
+
+struct QueryCommand: ParsableCommand {
+    enum Subject: String, CaseIterable, ExpressibleByArgument {
+        case consumption, balance, ledger, arrears, episodes, pushes, anomalies, devices
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "query", abstract: "Prints rows of a view.",
+        discussion: "Folds first what the views do not show yet, unless another process holds them.")
+
+    @OptionGroup var location: DataOption
+    @Argument(help: "What to print.") var subject: Subject
+    @Option(help: "Rows of this device alone.") var device: String?
+    @Option(help: "From this local date or instant on.") var from: String?
+    @Option(help: "Up to this local date or instant, itself not included.") var to: String?
+    @Option(help: "Buckets of consumption.") var by: ViewQuery.Bucket = .day
+    @Option(help: "What the views would have said after the event with this position.") var atPosition: UInt64?
+    @Option(help: "How rows are printed.") var format: RowFormat = .table
+
+    func run() throws {
+        let directory = location.directory
+        try directory.require()
+        let zones = FoundationZoneSource()
+        let query = ViewQuery(view, device: device, from: try bound(from, "--from"), to: try bound(to, "--to"))
+        let store = try openStore(directory, zones)
+        let sink = format.makeSink { Terminal.write($0) }
+        try store.read { try $0.run(query, zones: zones, into: sink) }
+        try store.close()
+    }
+
+    private var view: ViewQuery.View {
+        switch subject {
+        case .consumption: .consumption(by: by)
+        case .balance: .balance
+        case .ledger: .ledger
+        case .arrears: .arrears
+        case .episodes: .episodes
+        case .pushes: .pushes
+        case .anomalies: .anomalies
+        case .devices: .devices
+        }
+    }
+
+    private func bound(_ text: String?, _ option: String) throws -> ViewQuery.Bound? {
+        guard let text else { return nil }
+        if let date = LocalDate(text) { return .day(date) }
+        if let instant = Instant(text: text) { return .instant(instant) }
+        throw ValidationError("\(option) takes a date (2026-01-31) or an instant (2026-01-31T08:00:00+01:00), not '\(text)'")
+    }
+
+    private func openStore(_ directory: DataDirectory, _ zones: FoundationZoneSource) throws -> ViewStore {
+        let reader = try EventLogReader(directory: directory.path)
+        let head = try reader.segments().compactMap(\.lastPosition).last ?? 0
+        if let atPosition {
+            let store = try ViewStore.inMemory()
+            _ = try Views.fold(directory, through: Position(min(atPosition, head)), into: store, zones: zones)
+            return store
+        }
+        if case .current(let store) = try current(directory, head, zones) { return try withHours(store, directory, zones) }
+        do {
+            let engine = try Engine(directory)
+            try engine.close()
+        } catch let error as RecordLogError where error.code == .locked {
+            guard case .behind(let store, let checkpoint)? = try? current(directory, head, zones) else { throw error }
+            Terminal.error(
+                "meterfold: another process holds the views; they are at position \(checkpoint.rawValue) of \(head)")
+            return try withHours(store, directory, zones)
+        }
+        return try withHours(try ViewStore.openForReading(path: directory.views), directory, zones)
+    }
+
+    private enum Found {
+        case current(ViewStore)
+        case behind(ViewStore, Position)
+        case unusable
+    }
+
+    /// The views as they are, and whether they are at the log's head.
+    private func current(_ directory: DataDirectory, _ head: UInt64, _ zones: FoundationZoneSource) throws -> Found {
+        guard let store = try? ViewStore.openForReading(path: directory.views) else { return .unusable }
+        let meta = try store.read { try $0.meta() }
+        if meta.timeZoneDatabase != zones.version || meta.checkpoint.rawValue > head { return .unusable }
+        return meta.checkpoint.rawValue == head ? .current(store) : .behind(store, meta.checkpoint)
+    }
+
+    /// Hours that are not kept are folded from the log.
+    private func withHours(
+        _ store: ViewStore, _ directory: DataDirectory, _ zones: FoundationZoneSource
+    ) throws -> ViewStore {
+        guard subject == .consumption, by == .hour else { return store }
+        let meta = try store.read { try $0.meta() }
+        if meta.hoursAreOn { return store }
+        let folded = try ViewStore.inMemory()
+        _ = try Views.fold(directory, through: meta.checkpoint, into: folded, zones: zones)
+        return folded
+    }
+}

@@ -1,0 +1,126 @@
+import ArgumentParser
+import EventStorage
+import MeterModel
+import Telegrams
+
+struct ReplayCommand: ParsableCommand {
+    enum Format: String, CaseIterable, ExpressibleByArgument { case ndjson, csv }
+
+    static let configuration = CommandConfiguration(
+        commandName: "replay", abstract: "Streams events of the log to stdout, in the form that ingest takes.",
+        discussion: "CSV holds readings alone. Events without a time of their own lie in no span of time.")
+
+    @OptionGroup var location: DataOption
+    @Option(help: "Events of this device alone.") var device: String?
+    @Option(help: "Events of this kind alone, such as ReadingReceived.") var kind: String?
+    @Option(help: "Events whose own time (readAt, end, at) is not before this instant.") var from: String?
+    @Option(help: "Events whose own time is before this instant.") var to: String?
+    @Option(help: "From this position on.") var fromPosition: UInt64 = 1
+    @Option(help: "Up to and including this position.") var toPosition: UInt64?
+    @Option(help: "How events are printed.") var format: Format = .ndjson
+    @Flag(help: "Adds to each line what the log says of it: position, recordedAt, recordedBy.") var withRecord = false
+
+    func validate() throws {
+        if let kind, !MeterEvent.names.contains(kind) { throw ValidationError("'\(kind)' is no kind of event") }
+        for (name, text) in [("--from", from), ("--to", to)] {
+            if let text, Instant(text: text) == nil { throw ValidationError("\(name) takes an instant, not '\(text)'") }
+        }
+        if withRecord, format == .csv { throw ValidationError("--with-record goes with ndjson") }
+    }
+
+    func run() throws {
+        try location.directory.require()
+        let reader = try EventLogReader(directory: location.data)
+        var output = ReplayOutput(
+            filter: ReplayFilter(
+                device: device, kind: kind, from: from.flatMap { Instant(text: $0) } ?? Instant(milliseconds: .min),
+                to: to.flatMap { Instant(text: $0) } ?? Instant(milliseconds: .max), isTimed: from != nil || to != nil),
+            format: format, withRecord: withRecord)
+        output.begin()
+        var directory = try reader.directory(through: fromPosition > 1 ? Position(fromPosition - 1) : Position(1))
+        try reader.forEachBlock(from: Position(fromPosition), through: toPosition.map { Position($0) }) { block in
+            try block.extend(&directory)
+            output.append(block, directory)
+            return .proceed
+        }
+        output.flush()
+    }
+}
+
+/// Which events are wanted.
+struct ReplayFilter {
+    var device: String?
+    var kind: String?
+    var from: Instant
+    var to: Instant
+    var isTimed: Bool
+
+    func matches(_ instant: Instant?) -> Bool {
+        guard isTimed else { return true }
+        guard let instant else { return false }
+        return instant >= from && instant < to
+    }
+}
+
+/// Writes wanted events in pieces.
+struct ReplayOutput {
+    let filter: ReplayFilter
+    let format: ReplayCommand.Format
+    let withRecord: Bool
+    private var encoder = NDJSONEncoder()
+    private var rows = ReadingRows()
+
+    /// Bytes that are gathered before they are written.
+    private static let pieceByteCount = 1 << 18
+
+    init(filter: ReplayFilter, format: ReplayCommand.Format, withRecord: Bool) {
+        self.filter = filter
+        self.format = format
+        self.withRecord = withRecord
+    }
+
+    mutating func begin() {
+        if format == .csv { rows.appendHeader() }
+    }
+
+    mutating func append(_ block: RecordedBlock, _ directory: SeriesDirectory) {
+        let wantedDevice = filter.device.map { directory.devices.index(of: $0) ?? UInt32.max }
+        for run in block.runs {
+            switch run {
+            case .readings(let first, let readings):
+                if let kind = filter.kind, kind != "ReadingReceived" { continue }
+                for (i, reading) in readings.enumerated() {
+                    if let wantedDevice, directory.device(ofSeries: reading.series) != wantedDevice { continue }
+                    guard filter.matches(Instant(milliseconds: reading.at)) else { continue }
+                    append(reading, at: first.advanced(by: i), block, directory)
+                }
+            case .event(let position, let event):
+                guard format == .ndjson, filter.kind == nil || filter.kind == event.name,
+                    filter.device == nil || filter.device == event.device, filter.matches(event.time)
+                else { continue }
+                encoder.append(event, record: record(position, block))
+            }
+        }
+        if encoder.bytes.count + rows.bytes.count >= ReplayOutput.pieceByteCount { flush() }
+    }
+
+    private mutating func append(
+        _ reading: ReadingRecord, at position: Position, _ block: RecordedBlock, _ directory: SeriesDirectory
+    ) {
+        if format == .csv { rows.append(reading, directory) } else {
+            encoder.append(reading, directory: directory, record: record(position, block))
+        }
+    }
+
+    private func record(_ position: Position, _ block: RecordedBlock) -> NDJSONEncoder.Record? {
+        guard withRecord else { return nil }
+        return NDJSONEncoder.Record(position: position, recordedAt: block.recordedAt, recordedBy: block.recordedBy)
+    }
+
+    mutating func flush() {
+        encoder.bytes.withUnsafeBytes { Terminal.write($0) }
+        encoder.removeAll()
+        rows.bytes.withUnsafeBytes { Terminal.write($0) }
+        rows.removeAll()
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import MeterModel
+import Telegrams
+
+struct TopUpCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "topup", abstract: "Records a payment, once per reference.")
+
+    @OptionGroup var location: DataOption
+    @Argument(help: "Who paid: the device.") var device: String
+    @Argument(help: "How much, as a decimal.") var amount: String
+    @Option(help: "The payment's own number; the same again counts once.") var reference: String
+    @Option(help: "Who took the money; references are its own.") var provider = "cash"
+    @Option(help: "ISO 4217 code; by default the device's currency.") var currency: String?
+    @Option(help: "When it was paid; by default now.") var at: String?
+
+    func run() throws {
+        let engine = try Engine(location.directory)
+        let event = MeterEvent.topUpReceived(try payment(engine))
+        let intake = engine.makeIntake(recordedBy: "cli")
+        let position = try intake.take(event)
+        try engine.commit()
+        try engine.close()
+        Terminal.print("recorded at position \(position.rawValue)")
+    }
+
+    private func payment(_ engine: Engine) throws -> Payment {
+        guard Name.isValid(device), Name.isValid(reference), Name.isValid(provider) else {
+            throw ValidationError("names have 1 to 128 bytes and no control characters")
+        }
+        guard let decimal = ExactDecimal(amount) else { throw ValidationError("'\(amount)' is no decimal") }
+        guard let currency = currency.map({ Currency($0) }) ?? engine.admission.currency(of: device) else {
+            throw ValidationError(
+                currency == nil
+                    ? "\(device) has no currency yet; say --currency" : "'\(currency ?? "")' is no ISO 4217 code")
+        }
+        try currency.check(payment: decimal)
+        let instant: Instant
+        if let at {
+            guard let read = Instant(text: at) else { throw ValidationError("--at takes an instant, not '\(at)'") }
+            instant = read
+        } else {
+            instant = engine.clock.now()
+        }
+        return Payment(
+            device: device, amount: decimal, currency: currency, provider: provider, reference: reference, at: instant)
+    }
+}
