@@ -96,6 +96,18 @@ import Testing
         )
     }
 
+    @Test(arguments: ["consumption_hour_decimal", "consumption_day_decimal", "ledger_decimal"])
+    func `a device's rows are found without reading those of the others`(view: String) throws {
+        let store = try ViewStore.inMemory()
+        let plan = try store.read { reader in
+            let rows = try reader.statement("EXPLAIN QUERY PLAN SELECT * FROM \(view) WHERE device = 'E-1'")
+            var steps: [String] = []
+            while try rows.step() { steps.append(rows.text(3)) }
+            return steps
+        }
+        #expect(plan.allSatisfy { $0.hasPrefix("SEARCH ") }, "\(plan)")
+    }
+
     @Test func `decimals and times of the SQL views are exact`() throws {
         let store = try ViewStore.inMemory()
         let values: [(Int128, String)] = [

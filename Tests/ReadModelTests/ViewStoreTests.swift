@@ -179,6 +179,7 @@ import Testing
         try store.checkpoint()
         #expect(try store.check() == [])
         try store.close()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["views.sqlite"])
         store = try ViewStore.open(path: directory.views, hours: true)
         let meta = try store.read { try $0.meta() }
         #expect(meta.checkpoint == Position(.max >> 1))
