@@ -1,5 +1,7 @@
 extension Schema {
     /// SQL views for people: names in place of ids, decimals of kWh or m3, times as RFC 3339 in UTC.
+    ///
+    /// Joins by range of `id`, so that a device's rows are found without reading those of the others.
     static let personViews = [
         bucketView("consumption_hour_decimal", of: "consumption_hour", label: ""),
         bucketView("consumption_day_decimal", of: "consumption_day", label: "b.day, "),
@@ -23,7 +25,7 @@ extension Schema {
         CREATE VIEW ledger_decimal AS
         SELECT d.device, l.day, l.kind, l.period, \(decimal("l.quantity_milli")) AS quantity, d.quantity_unit AS unit,
             l.price, l.amount
-        FROM ledger AS l JOIN device AS d USING (device_id)
+        FROM device AS d JOIN ledger AS l ON l.id >= d.device_id << 34 AND l.id < (d.device_id + 1) << 34
         """,
         """
         CREATE VIEW arrears AS
@@ -57,7 +59,8 @@ extension Schema {
             \(second("(b.id & 4294967295) + b.seconds")) AS "end",
             \(decimal("b.quantity_milli")) AS quantity, d.quantity_unit AS unit,
             \(decimal("b.estimated_milli")) AS estimated, b.complete
-        FROM \(table) AS b JOIN series AS s ON s.series_id = b.id >> 32 JOIN device AS d USING (device_id)
+        FROM device AS d JOIN series AS s USING (device_id)
+            JOIN \(table) AS b ON b.id >= s.series_id << 32 AND b.id < (s.series_id + 1) << 32
         """
     }
 

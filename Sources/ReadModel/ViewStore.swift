@@ -70,10 +70,10 @@ package final class ViewStore: Sendable {
         configuration.foreignKeysEnabled = false
         configuration.busyMode = .timeout(busyTimeoutSeconds)
         configuration.prepareDatabase { db in
-            // 64 MiB of pages; the WAL is copied back when it has 64 MiB, and cut to that.
+            // 64 MiB of pages to write, 8 to read; the WAL is copied back when it has 64 MiB, and cut to that.
             try db.execute(
                 sql: """
-                    PRAGMA cache_size = -65536;
+                    PRAGMA cache_size = \(db.configuration.readonly ? -8192 : -65536);
                     PRAGMA synchronous = NORMAL;
                     PRAGMA wal_autocheckpoint = 16384;
                     PRAGMA journal_size_limit = 67108864;
@@ -101,6 +101,8 @@ package final class ViewStore: Sendable {
     package func close() throws {
         try withViewErrors {
             try database.barrierWriteWithoutTransaction { _ in writerState.set(nil) }
+            // The last connection to go copies the WAL back and removes it, which a reading one could not do.
+            (database as? DatabasePool)?.invalidateReadOnlyConnections()
             try database.close()
         }
     }
