@@ -19,6 +19,9 @@ package struct Fleet: Sendable {
     /// The most devices a fleet may have.
     package static let maximumDeviceCount = 10_000_000
 
+    /// The most days a fleet may run.
+    package static let maximumDayCount = 3660
+
     /// 2026-01-01.
     package static let defaultStart = LocalDate(dayNumber: 20_454)
 
@@ -41,7 +44,7 @@ package struct Fleet: Sendable {
         troubles: Troubles = .usual
     ) {
         precondition((1...Fleet.maximumDeviceCount).contains(deviceCount), "a fleet has 1 to 10,000,000 devices")
-        precondition((1...3660).contains(days), "a fleet runs for 1 to 3660 days")
+        precondition((1...Fleet.maximumDayCount).contains(days), "a fleet runs for 1 to 3660 days")
         if let period {
             precondition(period >= 1000 && Milliseconds.day % period == 0, "the period must divide a day into seconds")
         }

@@ -21,6 +21,17 @@ struct RepositoryTests {
         #expect(ImportRules.cycle(ImportRules.dependencies) == nil)
     }
 
+    @Test("keeps the words of the domain and the decoders pure, and the log ignorant of meters")
+    func purity() {
+        let imports = ImportRules.graph(Repository.swiftFiles)
+        #expect(imports["MeterModel", default: ["?"]].isEmpty)
+        #expect(imports["Telegrams", default: []].subtracting(["MeterModel"]).isEmpty)
+        #expect(!imports["RecordLog", default: []].contains("MeterModel"))
+        for pure in ["Admission", "Billing", "FleetSimulator", "MeterModel", "Telegrams"] {
+            #expect(ImportRules.system[pure] == nil)
+        }
+    }
+
     @Test("declares in its manifest the arrows that the table allows")
     func manifest() throws {
         var declared = ImportRules.declared(inManifest: try Repository.text("Package.swift"))
