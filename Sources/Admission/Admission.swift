@@ -83,6 +83,12 @@ package struct Admission {
         for device in devices.indices { flatten(device) }
     }
 
+    /// Forgets what the decoder's numbers of names mean: another decoder numbers anew.
+    package mutating func forgetNames() {
+        deviceOfName.removeAll(keepingCapacity: true)
+        registerOfName.removeAll(keepingCapacity: true)
+    }
+
     // MARK: State
 
     mutating func growDevices() {

@@ -21,8 +21,6 @@ package final class Intake {
     private let recordedBy: String
     private let logged: Logged
     private var admission: Admission
-    private var names = TelegramNames()
-    private var decoded = DecodedBatch()
     private var pending = EventBatch()
     private var refused: [RefusedLine] = []
     private var recordedAt = Instant(milliseconds: Int64.min)
@@ -48,58 +46,66 @@ package final class Intake {
         self.logged = logged
     }
 
-    /// Takes in the whole lines of a chunk.
+    /// To be called before each input: what the numbers of names mean begins anew.
+    package func beginInput() { admission.forgetNames() }
+
+    /// Takes in what was decoded of a chunk.
     ///
     /// - Parameters:
-    ///   - isLast: whether nothing follows, so that a last line without a line end counts.
+    ///   - chunk: the bytes that the batch's offsets count in.
+    ///   - names: what the drafts' numbers mean.
     ///   - source: the input's name for the quarantine.
-    /// - Returns: how many bytes were taken; the rest is to be given again with more.
     /// - Throws: `RecordLogError`, `QuarantineError`, and what `logged` throws.
-    package func take<Decoder: TelegramDecoder>(
-        _ chunk: UnsafeRawBufferPointer,
-        isLast: Bool,
-        decoder: inout Decoder,
+    package func take(
+        _ decoded: DecodedBatch,
+        chunk: UnsafeRawBufferPointer,
+        names: TelegramNames,
         defaults: AdmissionDefaults,
         source: String
-    ) throws -> Int {
-        decoded.removeAll(keepingCapacity: true)
-        let count = decoder.decode(chunk, isLast: isLast, names: &names, into: &decoded)
+    ) throws {
         summary.ignoredFieldCount += decoded.ignoredFieldCount
         summary.missingValueCount += decoded.missingValueCount
         let now = max(recordedAt, clock.now())
         refused.removeAll(keepingCapacity: true)
         refused.append(contentsOf: decoded.refusals)
-        var next = 0
-        for event in decoded.events {
-            admitReadings(next..<event.readingIndex, defaults, now)
-            next = event.readingIndex
-            do throws(Refusal) {
-                let filled = try admission.admit(event.event, defaults: defaults, recordedAt: now)
-                pending.events.append((pending.readings.count, filled))
-            } catch {
-                refused.append(
-                    RefusedLine(
-                        line: event.line, refusal: error, rawOffset: event.rawOffset, rawByteCount: event.rawByteCount))
+        decoded.readings.withUnsafeBufferPointer { drafts in
+            func admitReadings(_ range: Range<Int>) {
+                if !range.isEmpty { admit(UnsafeBufferPointer(rebasing: drafts[range]), names, defaults, now) }
             }
+            var next = 0
+            for event in decoded.events {
+                admitReadings(next..<event.readingIndex)
+                next = event.readingIndex
+                admit(event, defaults, now)
+            }
+            admitReadings(next..<drafts.count)
         }
-        admitReadings(next..<decoded.readings.count, defaults, now)
         try keepRefused(chunk, source)
         if pending.count >= Intake.maximumBatchCount { try append() }
-        return count
     }
 
-    private func admitReadings(_ range: Range<Int>, _ defaults: AdmissionDefaults, _ now: Instant) {
-        if range.isEmpty { return }
-        decoded.readings.withUnsafeBufferPointer { drafts in
-            let run = UnsafeBufferPointer(rebasing: drafts[range])
-            admission.admit(
-                run, names: names, defaults: defaults, recordedAt: now, into: &pending.readings
-            ) { i, refusal in
-                refused.append(
-                    RefusedLine(
-                        line: run[i].line, refusal: refusal, rawOffset: Int(run[i].rawOffset),
-                        rawByteCount: Int(run[i].rawByteCount)))
-            }
+    private func admit(_ event: DecodedEvent, _ defaults: AdmissionDefaults, _ now: Instant) {
+        do throws(Refusal) {
+            let filled = try admission.admit(event.event, defaults: defaults, recordedAt: now)
+            pending.events.append((pending.readings.count, filled))
+        } catch {
+            refused.append(
+                RefusedLine(
+                    line: event.line, refusal: error, rawOffset: event.rawOffset, rawByteCount: event.rawByteCount))
+        }
+    }
+
+    private func admit(
+        _ run: UnsafeBufferPointer<ReadingDraft>,
+        _ names: TelegramNames,
+        _ defaults: AdmissionDefaults,
+        _ now: Instant
+    ) {
+        admission.admit(run, names: names, defaults: defaults, recordedAt: now, into: &pending.readings) { i, refusal in
+            refused.append(
+                RefusedLine(
+                    line: run[i].line, refusal: refusal, rawOffset: Int(run[i].rawOffset),
+                    rawByteCount: Int(run[i].rawByteCount)))
         }
     }
 
@@ -112,12 +118,6 @@ package final class Intake {
             try quarantine.add(
                 source: source, line: line.line, refusal: line.refusal, raw: UnsafeRawBufferPointer(rebasing: chunk[range]))
         }
-    }
-
-    /// Keeps in quarantine that an input ended with a fault of its own, such as a truncated archive.
-    package func refuse(_ refusal: Refusal, line: UInt64, source: String) throws {
-        summary.reasons[refusal.code, default: 0] += 1
-        try quarantine.add(source: source, line: line, refusal: refusal, raw: UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
     /// Takes in one event made by a command.
@@ -138,8 +138,8 @@ package final class Intake {
         try quarantine.sync()
     }
 
-    /// Whether anything waits to be appended.
-    package var hasPending: Bool { !pending.isEmpty }
+    /// The quarantine file, once a line was put into it.
+    package var quarantinePath: String? { quarantine.path }
 
     private func append() throws {
         if pending.isEmpty { return }

@@ -79,7 +79,7 @@ extension Fold {
                 deviceID: device.index,
                 device: device.name,
                 utility: device.declaration.utility,
-                unit: device.declaration.unit?.dimension.shownUnit,
+                unit: device.declaration.unit,
                 dimension: device.declaration.dimension,
                 timezone: device.zone.name,
                 tariff: device.tariff(onDay: clock.map { device.zone.day(at: $0.milliseconds) }),

@@ -83,6 +83,9 @@ package final class ViewProjector {
 }
 
 extension ViewProjector {
+    /// How many readings so far were duplicates, of all series.
+    package var duplicateCount: Int { fold.series.reduce(0) { $0 + $1.duplicateCount } }
+
     /// The episode of which a job tells.
     package func episode(of job: PushJobRow) -> EpisodeRow? {
         fold.devices[Int(job.deviceID)].alerts.episodes.first { $0.rule == job.rule && $0.episode == job.episode }

@@ -10,7 +10,7 @@ final class CSVRows: RowSink {
             if index > 0 { output.text.append(UInt8(ascii: ",")) }
             output.text.append(column.name)
         }
-        output.text.append("\r\n" as StaticString)
+        output.text.append("\n" as StaticString)
     }
 
     func row(_ cells: RowCells) throws {
@@ -18,7 +18,7 @@ final class CSVRows: RowSink {
             if index > 0 { output.text.append(UInt8(ascii: ",")) }
             appendField(cells.bytes(index))
         }
-        output.text.append("\r\n" as StaticString)
+        output.text.append("\n" as StaticString)
         try output.flushIfFull()
     }
 

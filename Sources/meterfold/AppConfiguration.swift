@@ -12,8 +12,8 @@ import Yams
 struct AppConfiguration {
     var keepsHours = true
     var log = RecordLogConfiguration()
-    var defaultUtility: String?
-    var defaultUnit: String?
+    var defaultUtility: Utility?
+    var defaultUnit: Unit?
     var defaultRegister: String?
 
     /// Bytes of a segment that may be asked for.
@@ -64,11 +64,22 @@ struct AppConfiguration {
             }
             log.segmentByteCount = count
             log.sealedIndexByteCount = min(log.sealedIndexByteCount, count / 8)
-        case "ingest.defaults.utility": defaultUtility = value
-        case "ingest.defaults.unit": defaultUnit = value
+        case "ingest.defaults.utility":
+            defaultUtility = try AppConfiguration.word(
+                value, Utility(name: value), key, place, Utility.allCases.map(\.name))
+        case "ingest.defaults.unit":
+            defaultUnit = try AppConfiguration.word(value, Unit(symbol: value), key, place, Unit.allCases.map(\.symbol))
         case "ingest.defaults.register": defaultRegister = value
         default: throw Failure(place: place, cause: "'\(key)' is no setting", hint: "see 'Configuration' in the README")
         }
+    }
+
+    private static func word<Word>(
+        _ value: String, _ word: Word?, _ key: String, _ place: String, _ choices: [String]
+    ) throws -> Word {
+        if let word { return word }
+        throw Failure(
+            place: place, cause: "\(key) is '\(value)'", hint: "say one of \(choices.joined(separator: ", "))")
     }
 
     private static func contents(of path: String) throws -> String? {
@@ -81,7 +92,7 @@ struct AppConfiguration {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
         while true {
-            let count = read(descriptor, &chunk, chunk.count)
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
             if count <= 0 { break }
             bytes += chunk[..<count]
         }

@@ -1,6 +1,11 @@
+import Admission
 import ArgumentParser
+import EventStorage
+import Ingest
 import MeterModel
+import Projections
 import ReadModel
+import RecordLog
 
 struct PushCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventStorage
 import MeterModel
+import Projections
 import ReadModel
 import RecordLog
 import Telegrams

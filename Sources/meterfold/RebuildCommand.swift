@@ -1,7 +1,12 @@
 import ArgumentParser
+import EventStorage
 import Glibc
+import Ingest
 import MeterModel
+import Projections
 import ReadModel
+import RecordLog
+import TimeZones
 
 struct RebuildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EventStorage
 import MeterModel
+import RecordLog
 import Telegrams
 
 struct ReplayCommand: ParsableCommand {
@@ -55,6 +56,10 @@ struct ReplayFilter {
     var to: Instant
     var isTimed: Bool
 
+    func accepts(kind name: String) -> Bool { kind == nil || kind == name }
+
+    func accepts(device name: String?) -> Bool { device == nil || device == name }
+
     func matches(_ instant: Instant?) -> Bool {
         guard isTimed else { return true }
         guard let instant else { return false }
@@ -88,15 +93,16 @@ struct ReplayOutput {
         for run in block.runs {
             switch run {
             case .readings(let first, let readings):
-                if let kind = filter.kind, kind != "ReadingReceived" { continue }
+                guard filter.accepts(kind: "ReadingReceived") else { continue }
                 for (i, reading) in readings.enumerated() {
                     if let wantedDevice, directory.device(ofSeries: reading.series) != wantedDevice { continue }
                     guard filter.matches(Instant(milliseconds: reading.at)) else { continue }
                     append(reading, at: first.advanced(by: i), block, directory)
                 }
             case .event(let position, let event):
-                guard format == .ndjson, filter.kind == nil || filter.kind == event.name,
-                    filter.device == nil || filter.device == event.device, filter.matches(event.time)
+                let name: String? = event.device
+                guard format == ReplayCommand.Format.ndjson, filter.accepts(kind: event.name),
+                    filter.accepts(device: name), filter.matches(event.time)
                 else { continue }
                 encoder.append(event, record: record(position, block))
             }

@@ -1,4 +1,7 @@
+import Admission
 import ArgumentParser
+import EventStorage
+import Ingest
 import MeterModel
 import Telegrams
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import EventStorage
 import MeterModel
 import ReadModel
+import RecordLog
 
 struct VerifyCommand: ParsableCommand {
     enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }

@@ -1,0 +1,129 @@
+import Admission
+import ArgumentParser
+import EventStorage
+import Ingest
+import MeterModel
+import Projections
+import RecordLog
+import Telegrams
+
+extension InputFormat: ExpressibleByArgument {}
+extension Utility: ExpressibleByArgument {
+    public init?(argument: String) { self.init(name: argument) }
+}
+extension Unit: ExpressibleByArgument {
+    public init?(argument: String) { self.init(symbol: argument) }
+}
+extension TimestampPrecision: ExpressibleByArgument {}
+
+/// How inputs are read: flags of `ingest`.
+struct InputFlags: ParsableArguments {
+    @Option(help: "The lines' form; detected if not said.") var inputFormat: InputFormat?
+    @Option(help: "Unit of line protocol's timestamps: ns, us, ms or s.") var precision: TimestampPrecision = .nanoseconds
+    @Option(help: "How other systems' files are read: a YAML file, or \(Profiles.names.joined(separator: ", ")).")
+    var profile: String?
+    @Option(help: "The device of an input that names none, in place of the profile's.") var device: String?
+    @Option(help: "Of lines that name no register and unit: electricity, water or gas.") var utility: Utility?
+    @Option(help: "The unit of values that name none: Wh, kWh, MWh, L or m3.") var unit: Unit?
+    @Option(help: "The register of lines that name none.") var register: String?
+
+    /// The options for one input; what the flags do not say, the configuration's defaults do.
+    func options(_ configuration: AppConfiguration, zones: any ZoneSource) throws -> InputOptions {
+        var options = InputOptions()
+        options.format = inputFormat
+        options.precision = precision
+        options.device = device
+        options.utility = utility ?? configuration.defaultUtility
+        options.unit = unit ?? configuration.defaultUnit
+        options.register = register ?? configuration.defaultRegister
+        guard let profile else { return options }
+        do {
+            options.profile = try Profiles.named(profile, zones: zones) ?? Profiles.load(file: profile, zones: zones)
+        } catch {
+            throw Failure(
+                place: error.source, cause: error.line.map { "line \($0): \(error.text)" } ?? error.text,
+                hint: "shipped profiles: \(Profiles.names.joined(separator: ", "))")
+        }
+        return options
+    }
+}
+
+struct IngestCommand: ParsableCommand {
+    enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
+
+    static let configuration = CommandConfiguration(
+        commandName: "ingest", abstract: "Takes readings and other events from files or stdin.",
+        discussion: """
+            NDJSON, InfluxDB line protocol or CSV, plain, gzip or lz4; what is refused goes to DIR/quarantine with the \
+            reason, and the rest still goes in: exit code 2 then.
+            """)
+
+    @OptionGroup var location: DataOption
+    @OptionGroup var input: InputFlags
+    @Argument(help: "Files in the order given; - or none is stdin.") var files: [String] = []
+    @Option(help: "How the summary is printed.") var format: Format = .text
+    @Flag(help: "Leaves the views for later.") var logOnly = false
+
+    func run() throws {
+        let start = SystemClock.uptimeSeconds()
+        Signals.noteInterrupts()
+        let engine = try Engine(location.directory, folds: !logOnly)
+        let options = try input.options(engine.configuration, zones: engine.zones)
+        let duplicates = engine.projector?.duplicateCount ?? 0
+        let intake = engine.makeIntake(recordedBy: "cli")
+        let progress = Progress("ingesting", total: nil, unit: "lines")
+        var fault: Failure?
+        for file in files.isEmpty ? ["-"] : files where fault == nil && !Signals.isInterrupted {
+            do { try take(file, options, intake, progress) } catch let error as InputFault { fault = Failure(error) }
+        }
+        try intake.flush()
+        progress.finish()
+        try engine.commit()
+        let summary = IngestReport(
+            summary: intake.summary, duplicates: engine.projector.map { $0.duplicateCount - duplicates },
+            durable: engine.writer.head, seconds: SystemClock.uptimeSeconds() - start,
+            quarantine: intake.quarantinePath)
+        try engine.close()
+        Terminal.print(format == .json ? summary.json : summary.text)
+        if let fault { throw fault }
+        if Signals.isInterrupted {
+            throw Failure(
+                place: "ingest", cause: "interrupted; everything up to position \(engine.writer.head.rawValue) is durable",
+                hint: "give the same input again: what is in counts as duplicate")
+        }
+        if intake.summary.rejected > 0 { throw ExitCode(2) }
+    }
+
+    private func take(_ file: String, _ options: InputOptions, _ intake: Intake, _ progress: Progress) throws {
+        let source = try InputSource(path: file, isInterrupted: { Signals.isInterrupted })
+        let reader = InputReader(source, options: options)
+        let defaults = AdmissionDefaults(
+            utility: options.effectiveUtility, unit: options.unit, register: options.register)
+        var batch = DecodedBatch()
+        intake.beginInput()
+        do {
+            while !Signals.isInterrupted, try reader.next(into: &batch) {
+                try intake.take(batch, chunk: reader.chunk, names: reader.names, defaults: defaults, source: source.name)
+                progress.advance(to: reader.lineCount)
+                if !source.hasMoreNow { try intake.flush() }
+            }
+        } catch InputFault.interrupted {
+            // What was read before is kept; the unfinished line is not.
+        }
+    }
+}
+
+extension Failure {
+    init(_ fault: InputFault) {
+        switch fault {
+        case .unreadable(let source, let reason):
+            self.init(place: source, cause: reason, hint: "what was read before is in the log")
+        case .unknownFormat(let source):
+            self.init(
+                place: source, cause: "this is neither NDJSON, line protocol nor CSV with a header",
+                hint: "say --input-format or --profile")
+        case .damaged(let refusal): self.init(place: "input", cause: refusal.text, hint: "")
+        case .interrupted: self.init(place: "input", cause: "interrupted", hint: "")
+        }
+    }
+}
