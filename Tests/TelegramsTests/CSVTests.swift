@@ -24,6 +24,11 @@ import TimeZones
         #expect(decoded.readings.map(\.line) == [2, 3])
     }
 
+    @Test func `A count may have a plus sign`() throws {
+        #expect(try onlyReading(csv("device,readAt,value\nE,+60,1\n")).at == "1970-01-01T00:01:00Z")
+        #expect(csv("device,readAt,value\nE,+-60,1\n").codes == [.timeSyntax])
+    }
+
     @Test func `Interval rows beside register rows`() {
         let text = """
             device,kind,readAt,start,end,value

@@ -1,0 +1,126 @@
+import Glibc
+package import MeterModel
+
+/// Why an input cannot be read on.
+package enum InputFault: Error, Hashable, Sendable {
+    /// The file or pipe cannot be read: which, and the system's words.
+    case unreadable(source: String, reason: String)
+    /// Compressed data is cut off or damaged.
+    case damaged(Refusal)
+    /// Nothing tells the format.
+    case unknownFormat(source: String)
+}
+
+/// The bytes of a file or of standard input, inflated where they begin like gzip or an LZ4 frame.
+package final class InputSource {
+    private enum Coding {
+        case undetected
+        case plain
+        case gzip(GzipInflater)
+        case lz4(LZ4FrameInflater)
+    }
+
+    /// What refusals call it: the path, or `-`.
+    package let name: String
+    private let descriptor: CInt
+    private let isOwner: Bool
+    private var coding = Coding.undetected
+    /// Bytes read and not yet handed out, from `pendingStart` to `pendingEnd`.
+    private let pending: UnsafeMutableRawBufferPointer
+    private var pendingStart = 0
+    private var pendingEnd = 0
+    private var isAtEnd = false
+
+    private static let bufferByteCount = 256 * 1024
+    private static let gzipMagic: [UInt8] = [0x1F, 0x8B]
+    private static let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]
+
+    /// - Parameter path: a file, or `-` for standard input.
+    /// - Throws: `InputFault.unreadable` where it cannot be opened.
+    package init(path: String) throws(InputFault) {
+        name = path
+        isOwner = path != "-"
+        descriptor = isOwner ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO
+        guard descriptor >= 0 else {
+            throw .unreadable(source: path, reason: String(cString: strerror(errno)))
+        }
+        pending = .allocate(byteCount: InputSource.bufferByteCount, alignment: 16)
+    }
+
+    deinit {
+        pending.deallocate()
+        if isOwner { close(descriptor) }
+    }
+
+    /// Reads some bytes into `buffer`, which is not empty.
+    ///
+    /// - Parameter buffer: where they go.
+    /// - Returns: how many; 0 at the end.
+    /// - Throws: `InputFault`.
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(InputFault) -> Int {
+        if case .undetected = coding { try detect() }
+        switch coding {
+        case .undetected, .plain:
+            guard pendingStart < pendingEnd else { return try fill(buffer) }
+            let count = min(buffer.count, pendingEnd - pendingStart)
+            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: pending[pendingStart..<pendingStart + count]))
+            pendingStart += count
+            return count
+        case .gzip(let inflater):
+            if let fault = inflater.pendingFault { throw fault }
+            return try inflate(buffer, inflater.inflate, inflater.finish)
+        case .lz4(let inflater): return try inflate(buffer, inflater.inflate, inflater.finish)
+        }
+    }
+
+    private func inflate(
+        _ buffer: UnsafeMutableRawBufferPointer,
+        _ step: (UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer) throws(InputFault) -> (
+            consumed: Int, produced: Int
+        ),
+        _ finish: () throws(InputFault) -> Void
+    ) throws(InputFault) -> Int {
+        while true {
+            if pendingStart == pendingEnd, !isAtEnd {
+                pendingStart = 0
+                pendingEnd = try fill(pending)
+            }
+            // At the end of the compressed bytes the inflater may still hold some of its own.
+            let input = UnsafeMutableRawBufferPointer(rebasing: pending[pendingStart..<pendingEnd])
+            let (consumed, produced) = try step(input, buffer)
+            pendingStart += consumed
+            if produced > 0 { return produced }
+            if consumed == 0, isAtEnd {
+                try finish()
+                return 0
+            }
+        }
+    }
+
+    /// Looks at the first bytes, however few at a time they come.
+    private func detect() throws(InputFault) {
+        while pendingEnd < InputSource.lz4Magic.count, !isAtEnd {
+            pendingEnd += try fill(UnsafeMutableRawBufferPointer(rebasing: pending[pendingEnd...]))
+        }
+        let head = pending[..<pendingEnd]
+        if head.starts(with: InputSource.gzipMagic) {
+            coding = .gzip(GzipInflater())
+        } else if head.starts(with: InputSource.lz4Magic) {
+            coding = .lz4(LZ4FrameInflater())
+        } else {
+            coding = .plain
+        }
+    }
+
+    private func fill(_ buffer: UnsafeMutableRawBufferPointer) throws(InputFault) -> Int {
+        while true {
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if count > 0 { return count }
+            if count == 0 {
+                isAtEnd = true
+                return 0
+            }
+            if errno != EINTR { throw .unreadable(source: name, reason: String(cString: strerror(errno))) }
+        }
+    }
+}
