@@ -20,6 +20,8 @@ final class LZ4FrameInflater {
         _ input: UnsafeMutableRawBufferPointer,
         into output: UnsafeMutableRawBufferPointer
     ) throws(InputFault) -> (consumed: Int, produced: Int) {
+        // Asked between frames, lz4 would take the end for the beginning of another.
+        if input.isEmpty, isBetweenFrames { return (0, 0) }
         var consumed = input.count
         var produced = output.count
         let hint = LZ4F_decompress(context, output.baseAddress, &produced, input.baseAddress, &consumed, nil)

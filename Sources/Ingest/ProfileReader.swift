@@ -157,8 +157,9 @@ struct ProfileReader {
             }
             profile.timeFormat = .pattern(pattern)
         }
+        let hasZone = try time.string("zone") != nil
         if case .pattern = profile.timeFormat {
-        } else if profile.date != nil || (try time.string("zone")) != nil {
+        } else if profile.date != nil || hasZone {
             throw time.fault("a date column and a zone need a pattern as format")
         }
         profile.zone = try time.word("zone", "known time zone") { zones.rules(of: $0) }

@@ -43,7 +43,11 @@ extension CSVDecoder {
         _ series: UInt64,
         _ instant: inout Int64
     ) -> Refusal? {
-        let cell = trim(base, row.cells[slot])
+        var cell = trim(base, row.cells[slot])
+        // A plus sign before a count says nothing; some exports have it now and then.
+        if cell.end - cell.start > 1, base[cell.start] == UInt8(ascii: "+"), base[cell.start + 1] &- 0x30 <= 9 {
+            cell.start += 1
+        }
         let read: Result<Int64, InstantScanner.Fault>
         switch profile.timeFormat {
         case .automatic: read = InstantScanner.instant(base, cell.start, cell.end)

@@ -27,6 +27,8 @@ package struct CSVDecoder: TelegramDecoder {
         values.reserveCapacity(self.profile.values.count)
     }
 
+    package var lineCount: UInt64 { framer.lineCount }
+
     package mutating func decode(
         _ chunk: UnsafeRawBufferPointer,
         isLast: Bool,

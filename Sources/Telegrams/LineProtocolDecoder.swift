@@ -49,6 +49,8 @@ package struct LineProtocolDecoder: TelegramDecoder {
 
     package var hasEnded: Bool { false }
 
+    package var lineCount: UInt64 { framer.lineCount }
+
     package mutating func decode(
         _ chunk: UnsafeRawBufferPointer,
         isLast: Bool,

@@ -15,6 +15,8 @@ package struct NDJSONDecoder: TelegramDecoder {
 
     package var hasEnded: Bool { false }
 
+    package var lineCount: UInt64 { framer.lineCount }
+
     package mutating func decode(
         _ chunk: UnsafeRawBufferPointer,
         isLast: Bool,

@@ -20,6 +20,9 @@ package protocol TelegramDecoder {
 
     /// Whether the input cannot be read on: what follows is consumed and yields nothing.
     var hasEnded: Bool { get }
+
+    /// How many lines were consumed, blank ones, comments and refused ones too.
+    var lineCount: UInt64 { get }
 }
 
 /// The longest line that is read, without its line end; longer ones are refused (`line-too-long`).

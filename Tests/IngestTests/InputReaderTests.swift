@@ -1,0 +1,137 @@
+import CLZ4
+import CZlib
+import Foundation
+import MeterModel
+import Telegrams
+import Testing
+
+@testable import Ingest
+
+/// All that a reader made of an input.
+struct Read {
+    var readings: [String] = []
+    var refusals: [Refusal] = []
+    var raws: [String] = []
+
+    init(_ path: String, _ options: InputOptions = InputOptions()) throws {
+        let reader = InputReader(try InputSource(path: path), options: options)
+        var batch = DecodedBatch()
+        while try reader.next(into: &batch) {
+            for draft in batch.readings {
+                let value = ExactDecimal(Int128(draft.coefficient), fractionDigits: Int(draft.fractionDigits))
+                readings.append(
+                    "\(reader.names.devices[draft.device]) \(Instant(milliseconds: draft.at).rfc3339) \(value)"
+                )
+            }
+            for line in batch.refusals {
+                refusals.append(line.refusal)
+                let raw = reader.chunk[line.rawOffset..<line.rawOffset + line.rawByteCount]
+                raws.append(String(decoding: raw, as: UTF8.self))
+            }
+        }
+    }
+}
+
+@Suite struct InputReaderTests {
+    /// A file for the duration of `body`.
+    private func withFile<R>(_ bytes: [UInt8], _ body: (String) throws -> R) throws -> R {
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("meterfold-\(UUID().uuidString)")
+        try Data(bytes).write(to: url)
+        defer { try? FileManager.default.removeItem(at: url) }
+        return try body(url.path)
+    }
+
+    private func lines(_ count: Int) -> [UInt8] {
+        (0..<count).flatMap { Array("{\"device\":\"E-\($0 % 7)\",\"readAt\":\($0 * 60),\"value\":\($0)}\n".utf8) }
+    }
+
+    private func gzip(_ bytes: [UInt8]) -> [UInt8] {
+        var stream = z_stream()
+        let result = deflateInit2_(
+            &stream,
+            6,
+            Z_DEFLATED,
+            15 + 16,
+            8,
+            Z_DEFAULT_STRATEGY,
+            ZLIB_VERSION,
+            CInt(MemoryLayout<z_stream>.size)
+        )
+        precondition(result == Z_OK)
+        var input = bytes
+        var output = [UInt8](repeating: 0, count: bytes.count + 1000)
+        return input.withUnsafeMutableBufferPointer { input in
+            output.withUnsafeMutableBufferPointer { output -> [UInt8] in
+                stream.next_in = input.baseAddress
+                stream.avail_in = UInt32(input.count)
+                stream.next_out = output.baseAddress
+                stream.avail_out = UInt32(output.count)
+                precondition(deflate(&stream, Z_FINISH) == Z_STREAM_END)
+                deflateEnd(&stream)
+                return Array(output.prefix(Int(stream.total_out)))
+            }
+        }
+    }
+
+    private func lz4(_ bytes: [UInt8]) -> [UInt8] {
+        var preferences = LZ4F_preferences_t()
+        preferences.frameInfo.blockChecksumFlag = LZ4F_blockChecksumEnabled
+        var output = [UInt8](repeating: 0, count: LZ4F_compressFrameBound(bytes.count, &preferences))
+        let count = LZ4F_compressFrame(&output, output.count, bytes, bytes.count, &preferences)
+        return Array(output.prefix(count))
+    }
+
+    @Test func `Plain, gzip and lz4 give the same, in several parts too`() throws {
+        let bytes = lines(60_000)
+        let half = bytes.count / 2
+        let plain = try withFile(bytes) { try Read($0) }
+        #expect(plain.readings.count == 60_000)
+        #expect(plain.readings.last == "E-2 1970-02-11T15:59:00Z 59999")
+        let forms = [
+            gzip(bytes), lz4(bytes), gzip(Array(bytes[..<half])) + gzip(Array(bytes[half...])) + [0, 0],
+            lz4(Array(bytes[..<half])) + lz4(Array(bytes[half...])),
+        ]
+        for form in forms {
+            let read = try withFile(form) { try Read($0) }
+            #expect(read.refusals.isEmpty, "\(read.refusals)")
+            #expect(read.readings == plain.readings)
+        }
+    }
+
+    @Test func `What was decoded before the damage is kept, the unfinished line is not`() throws {
+        let bytes = lines(60_000)
+        for (form, code) in [(gzip(bytes), RefusalCode.badGzip), (lz4(bytes), .badLZ4)] {
+            let read = try withFile(Array(form[..<(form.count / 2)])) { try Read($0) }
+            #expect(read.refusals.map(\.code) == [code])
+            #expect(read.refusals[0].text.contains("compressed byte \(form.count / 2)"))
+            #expect(read.readings.count > 1000)
+            #expect(read.readings.count < 59_000)
+            var damaged = form
+            for i in form.count / 2..<form.count / 2 + 64 { damaged[i] ^= 0x5A }
+            let other = try withFile(damaged) { try Read($0) }
+            #expect(other.refusals.last?.code == code)
+        }
+        let trailing = try withFile(gzip(lines(10)) + [1, 2, 3]) { try Read($0) }
+        #expect(trailing.readings.count == 10)
+        #expect(trailing.refusals.map(\.code) == [.badGzip])
+    }
+
+    @Test func `The format is detected, or said, or unknown`() throws {
+        #expect(try withFile(Array("m,device=E value=1 60000000000".utf8)) { try Read($0) }.readings.count == 1)
+        #expect(try withFile(Array("device,readAt,value\nE,0,1\n".utf8)) { try Read($0) }.readings.count == 1)
+        #expect(try withFile([]) { try Read($0) }.readings.isEmpty)
+        #expect(try withFile(Array("\n \n".utf8)) { try Read($0) }.readings.isEmpty)
+        #expect(throws: InputFault.self) { try withFile(Array("word\n".utf8)) { try Read($0) } }
+        var options = InputOptions()
+        options.format = .ndjson
+        #expect(try withFile(Array("word\n".utf8)) { try Read($0, options) }.refusals.map(\.code) == [.badJSON])
+        #expect(throws: InputFault.self) { try Read("/nonexistent") }
+    }
+
+    @Test func `A header that does not fit ends the input`() throws {
+        let read = try withFile(Array("device,readAt,value,colour\nE,0,1,2\n".utf8)) { try Read($0) }
+        #expect(read.refusals.map(\.code) == [.unknownField])
+        #expect(read.raws == ["device,readAt,value,colour"])
+        #expect(read.readings.isEmpty)
+    }
+}

@@ -1,0 +1,154 @@
+import MeterModel
+import Testing
+
+@testable import Telegrams
+
+/// Random input, the seed in the failure's message.
+@Suite struct DecoderPropertyTests {
+    private static let names = [
+        "E-1", "E-2", "Zähler 3", "1-0:1.8.0", "", "a\u{1}", String(repeating: "x", count: 129),
+    ]
+    private static let values = [
+        "1", "1.5", "-3.250", "0.000001", "1e3", "1.0000001", "01", "x", "", "999999999999999999",
+    ]
+    private static let times = [
+        "2025-01-01T00:00:00Z", "2025-06-01T12:30:15.250+02:00", "1735689600", "1735689600123", "2025-02-30T00:00:00Z",
+        "x",
+    ]
+
+    private static func pick(_ options: [String], _ generator: inout SeededGenerator) -> String {
+        // The first ones are good; they come more often.
+        let count = Int.random(in: 0..<3, using: &generator) > 0 ? max(1, options.count / 2) : options.count
+        return options[Int.random(in: 0..<count, using: &generator)]
+    }
+
+    private static func jsonLine(_ generator: inout SeededGenerator) -> String {
+        func quoted(_ text: String) -> String { "\"\(text)\"" }
+        var members: [String] = []
+        let isInterval = Int.random(in: 0..<4, using: &generator) == 0
+        func maybe(_ chance: Int, _ member: String) {
+            if Int.random(in: 0..<100, using: &generator) < chance { members.append(member) }
+        }
+        let value = pick(values, &generator)
+        let time = pick(times, &generator)
+        let writtenTime = Bool.random(using: &generator) || time.contains("-") ? quoted(time) : time
+        maybe(95, "\"device\":\(quoted(pick(names, &generator)))")
+        maybe(95, "\"value\" : \(Bool.random(using: &generator) ? value : quoted(value))")
+        if isInterval {
+            maybe(95, "\"kind\":\"interval\"")
+            maybe(95, "\"start\":\(writtenTime)")
+            maybe(95, "\"end\":1735693200")
+        } else {
+            maybe(95, "\"readAt\":\(writtenTime)")
+        }
+        maybe(50, "\"register\":\(quoted(pick(names, &generator)))")
+        maybe(50, "\"unit\":\(quoted(pick(["kWh", "Wh", "MWh", "L", "m3", "kwh"], &generator)))")
+        maybe(30, "\"quality\": \(quoted(pick(["measured", "estimated", "edited", "verified", "bad"], &generator)))")
+        maybe(20, "\"receivedAt\":\(writtenTime)")
+        maybe(10, "\"event\":\"ReadingReceived\"")
+        maybe(5, "\"note\":\"n\\u00e9\"")
+        maybe(3, "\"colour\":1")
+        maybe(3, "\"device\":\"E\"")
+        members.shuffle(using: &generator)
+        var line = " {" + members.joined(separator: Bool.random(using: &generator) ? ", " : ",") + "}"
+        if Int.random(in: 0..<20, using: &generator) == 0 { line.removeLast() }
+        return line
+    }
+
+    private static func protocolLine(_ generator: inout SeededGenerator) -> String {
+        let device = pick(["E-1", "E\\ 2", "Zähler", ""], &generator)
+        let register = pick(["", ",register=1-0:1.8.0", ",unit=kWh,quality=edited", ",unit=x"], &generator)
+        let time = pick([" 1735689600000000000", "", " x"], &generator)
+        return "m,device=\(device)\(register) value=\(pick(values, &generator)),s=\"a b\"\(time)"
+    }
+
+    private static func csvRow(_ generator: inout SeededGenerator) -> String {
+        let device = pick(["E-1", "\"E \"\"2\"\"\"", "\"E\n3\"", "\"E"], &generator)
+        return "\(device),\(pick(times, &generator)),\(pick(values, &generator))"
+    }
+
+    private static func text(
+        _ count: Int,
+        _ generator: inout SeededGenerator,
+        _ line: (inout SeededGenerator) -> String
+    )
+        -> [UInt8]
+    {
+        var bytes: [UInt8] = []
+        for _ in 0..<count {
+            switch Int.random(in: 0..<20, using: &generator) {
+            case 0: bytes.append(contentsOf: Array("# a remark".utf8))
+            case 1: break
+            case 2: bytes.append(contentsOf: [0x22, 0xFF, 0x22])
+            default: bytes.append(contentsOf: Array(line(&generator).utf8))
+            }
+            bytes.append(contentsOf: Bool.random(using: &generator) ? [0x0A] : [0x0D, 0x0A])
+        }
+        if Bool.random(using: &generator) { bytes.removeLast() }
+        return bytes
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
+    func `Both paths of NDJSON agree`(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let bytes = DecoderPropertyTests.text(2000, &generator, DecoderPropertyTests.jsonLine)
+        let fast = decode(bytes) { NDJSONDecoder() }
+        let general = decode(bytes) { NDJSONDecoder(usesPlainPath: false) }
+        #expect(fast == general, "seed \(seed)")
+        #expect(fast.readings.count > 300, "seed \(seed)")
+        #expect(fast.refusals.count > 300, "seed \(seed)")
+    }
+
+    @Test(arguments: [11, 12, 13] as [UInt64])
+    func `Chunks may end anywhere`(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<40 {
+            let json = DecoderPropertyTests.text(20, &generator, DecoderPropertyTests.jsonLine)
+            let lines = DecoderPropertyTests.text(20, &generator, DecoderPropertyTests.protocolLine)
+            let rows =
+                Array("\u{FEFF}device,readAt,value\r\n".utf8)
+                + DecoderPropertyTests.text(20, &generator, DecoderPropertyTests.csvRow)
+            let count = Int.random(in: 1...30, using: &generator)
+            expectSame(json, generator.cuts(of: json.count, count: count), seed) { NDJSONDecoder() }
+            expectSame(lines, generator.cuts(of: lines.count, count: count), seed) { LineProtocolDecoder() }
+            expectSame(rows, generator.cuts(of: rows.count, count: count), seed) { CSVDecoder() }
+        }
+    }
+
+    private func expectSame(_ bytes: [UInt8], _ cuts: [Int], _ seed: UInt64, _ make: () -> some TelegramDecoder) {
+        let whole = decode(bytes, by: make)
+        let cut = decode(bytes, by: make, cuts: cuts)
+        #expect(whole == cut, "seed \(seed), cuts \(cuts), \(String(decoding: bytes, as: UTF8.self))")
+    }
+
+    @Test func `Any byte of a line may be missing or another`() {
+        let samples: [(String, () -> any TelegramDecoder)] = [
+            (
+                #"{"event":"ReadingReceived","device":"Zé\u00e9","readAt":"2025-01-01T00:00:00.5+01:00","value":1.5e0,"unit":"kWh"}"#,
+                { NDJSONDecoder() }
+            ),
+            ("m,device=Z\\ é,register=a value=1.5,s=\"a\\\"b\" 1735689600000000000", { LineProtocolDecoder() }),
+            ("device,readAt,value\n\"Z\"\"é\",2025-01-01T00:00:00Z,1.5\n", { CSVDecoder() }),
+        ]
+        for (text, make) in samples {
+            let bytes = Array(text.utf8)
+            for i in bytes.indices {
+                feed(Array(bytes[..<i]), to: make())
+                feed(Array(bytes[i...]), to: make())
+                for byte: UInt8 in [0x00, 0x0A, 0x0D, 0x22, 0x2C, 0x5C, 0x7F, 0xC2, 0xED, 0xFF] {
+                    var changed = bytes
+                    changed[i] = byte
+                    feed(changed, to: make())
+                }
+            }
+        }
+    }
+
+    private func feed(_ bytes: [UInt8], to decoder: any TelegramDecoder) {
+        var decoder = decoder
+        var names = TelegramNames()
+        var batch = DecodedBatch()
+        let used = bytes.withUnsafeBytes { decoder.decode($0, isLast: true, names: &names, into: &batch) }
+        #expect(used == bytes.count)
+    }
+}
