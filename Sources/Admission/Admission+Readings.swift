@@ -47,7 +47,7 @@ extension Admission {
             }
             let hasRegister =
                 draft.register != ReadingDraft.absent || defaults.register != nil
-                || (isKnown && devices[Int(device)].register != ReadingDraft.absent)
+                || (isKnown && devices[Int(device)].hasRegister)
             guard unit != 0, hasRegister else {
                 refused(i, Admission.unknownDevice(names.devices[draft.device], lacks: unit == 0 ? "unit" : "register"))
                 continue
@@ -69,7 +69,7 @@ extension Admission {
                 isInterval: draft.isInterval,
                 unit: Unit(rawValue: unit) ?? .kilowattHour
             )
-            if devices[Int(device)].dimension == 0 || devices[Int(device)].register == ReadingDraft.absent {
+            if devices[Int(device)].dimension == 0 || !devices[Int(device)].hasRegister {
                 notice(Int(device), register: register, unit: traits.unit)
             }
             accepted.append(
@@ -94,7 +94,11 @@ extension Admission {
         _ names: borrowing TelegramNames
     ) -> UInt32 {
         guard draft.register != ReadingDraft.absent else {
-            return defaults.register.map { directory.register(named: $0) } ?? devices[device].register
+            if let name = defaults.register { return directory.register(named: name) }
+            if devices[device].register == ReadingDraft.absent, let name = devices[device].declaration.register {
+                devices[device].register = directory.register(named: name)
+            }
+            return devices[device].register
         }
         let known = registerOfName[Int(draft.register)]
         if known != ReadingDraft.absent { return known }

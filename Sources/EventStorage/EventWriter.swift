@@ -36,24 +36,6 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     }
 }
 
-extension MeterEvent {
-    /// The device the event names, if its kind names one.
-    package var device: String? {
-        switch self {
-        case .readingCorrected(let event): event.device
-        case .readingVoided(let event): event.device
-        case .deviceRegistered(let event): event.device
-        case .meterExchanged(let event): event.device
-        case .multiplierCorrected(let event): event.device
-        case .tariffAssigned(let event): event.device
-        case .topUpReceived(let payment), .topUpRefunded(let payment): payment.device
-        case .balanceAdjusted(let event): event.device
-        case .alertRuleSet(let event): event.device
-        case .tariffPublished, .dayTurned, .pushSettled: nil
-        }
-    }
-}
-
 /// Events to payloads (event format, "Events"). Equal events give equal bytes.
 enum EventWriter {
     static func write(_ event: MeterEvent, into out: inout ByteWriter) {

@@ -44,11 +44,13 @@ package struct RecordedBlock {
         self.runs = runs
     }
 
-    /// Extends a directory that knows the log up to this block by the block's definitions. Knowing more is no fault.
+    /// Extends a directory that knows the log up to this block by the block's definitions, then by what its delivered events
+    /// name, as whoever accepted them did (`SeriesDirectory.enter`). Knowing more is no fault.
     ///
     /// - Throws: `EventStorageError.definitionsMissing` if the directory does not reach up to the block, or disagrees.
     package func extend(_ directory: inout SeriesDirectory) throws {
         try decoder.extend(&directory, by: block)
+        for case .event(_, let event) in runs { directory.enter(event) }
     }
 
     /// The series that this block defines in its segment, those an earlier segment told too included.

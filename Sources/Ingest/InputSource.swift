@@ -9,6 +9,8 @@ package enum InputFault: Error, Hashable, Sendable {
     case damaged(Refusal)
     /// Nothing tells the format.
     case unknownFormat(source: String)
+    /// Whoever runs the program wants it to end.
+    case interrupted
 }
 
 /// The bytes of a file or of standard input, inflated where they begin like gzip or an LZ4 frame.
@@ -24,6 +26,7 @@ package final class InputSource {
     package let name: String
     private let descriptor: CInt
     private let isOwner: Bool
+    private let isInterrupted: () -> Bool
     private var coding = Coding.undetected
     /// Bytes read and not yet handed out, from `pendingStart` to `pendingEnd`.
     private let pending: UnsafeMutableRawBufferPointer
@@ -35,10 +38,13 @@ package final class InputSource {
     private static let gzipMagic: [UInt8] = [0x1F, 0x8B]
     private static let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]
 
-    /// - Parameter path: a file, or `-` for standard input.
+    /// - Parameters:
+    ///   - path: a file, or `-` for standard input.
+    ///   - isInterrupted: asked when a signal ends a read that waits.
     /// - Throws: `InputFault.unreadable` where it cannot be opened.
-    package init(path: String) throws(InputFault) {
+    package init(path: String, isInterrupted: @escaping () -> Bool = { false }) throws(InputFault) {
         name = path
+        self.isInterrupted = isInterrupted
         isOwner = path != "-"
         descriptor = isOwner ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO
         guard descriptor >= 0 else {
@@ -71,6 +77,13 @@ package final class InputSource {
             return try inflate(buffer, inflater.inflate, inflater.finish)
         case .lz4(let inflater): return try inflate(buffer, inflater.inflate, inflater.finish)
         }
+    }
+
+    /// Whether a read would not have to wait: always of a file, of a pipe while it holds bytes, and at the end.
+    package var hasMoreNow: Bool {
+        if pendingStart < pendingEnd { return true }
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&request, 1, 0) != 0
     }
 
     private func inflate(
@@ -120,6 +133,7 @@ package final class InputSource {
                 isAtEnd = true
                 return 0
             }
+            if errno == EINTR, isInterrupted() { throw .interrupted }
             if errno != EINTR { throw .unreadable(source: name, reason: String(cString: strerror(errno))) }
         }
     }

@@ -40,6 +40,12 @@ package enum Profiles {
         return try ProfileReader(zones: zones).read(text, name: name, source: "profile \(name)")
     }
 
+    /// A shipped profile, or where none is called so the profile in a file.
+    package static func find(_ nameOrFile: String, zones: any ZoneSource) throws(ProfileError) -> InputProfile {
+        if let shipped = try named(nameOrFile, zones: zones) { return shipped }
+        return try load(file: nameOrFile, zones: zones)
+    }
+
     /// The profile that a YAML text says.
     ///
     /// - Parameters:

@@ -37,8 +37,8 @@ struct InputFlags: ParsableArguments {
         options.unit = unit ?? configuration.defaultUnit
         options.register = register ?? configuration.defaultRegister
         guard let profile else { return options }
-        do {
-            options.profile = try Profiles.named(profile, zones: zones) ?? Profiles.load(file: profile, zones: zones)
+        do throws(ProfileError) {
+            options.profile = try Profiles.find(profile, zones: zones)
         } catch {
             throw Failure(
                 place: error.source, cause: error.line.map { "line \($0): \(error.text)" } ?? error.text,
