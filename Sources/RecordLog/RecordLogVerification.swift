@@ -82,7 +82,7 @@ package struct RecordLogVerification {
         let listing: SegmentListing
         do throws(RecordLogError) {
             listing = try SegmentListing(fileSystem, directory: directory)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             throw RecordLogError(.notALog, "there is no log", place: LogPlace(file: directory))
         }
         for name in listing.strayNames {
@@ -91,7 +91,7 @@ package struct RecordLogVerification {
         for name in listing.names {
             do throws(RecordLogError) {
                 try check(name, isLast: name == listing.names.last)
-            } catch where error.code == .corruption {
+            } catch  where error.code == .corruption {
                 let place = error.place ?? LogPlace(file: name)
                 add(.damage, .segment, place.file, place.byteOffset, place.positions, error.message)
                 link = nil
@@ -229,7 +229,8 @@ package struct RecordLogVerification {
             let text = "a write of \(tornEnd - walk.offset) bytes that has not completed; not acknowledged"
             add(.notice, .tornTail, segment.name, walk.offset, nil, text)
         case .corrupt(let reason, let positions, let resumeOffset?)
-        where BlockHeader.decode(bytes, at: resumeOffset, segmentID: segment.header.segmentID, offset: resumeOffset) != nil:
+        where BlockHeader.decode(bytes, at: resumeOffset, segmentID: segment.header.segmentID, offset: resumeOffset)
+            != nil:
             add(.damage, .block, segment.name, walk.offset, positions, reason)
             return resumeOffset
         case .corrupt(let reason, let positions, _):
@@ -249,7 +250,9 @@ package struct RecordLogVerification {
         positions: ClosedRange<UInt64>
     ) throws(RecordLogError) {
         count(live: segment.byteCount, of: segment)
-        var isVouchedFor = segment.footer.map { $0.lastPosition + 1 == walk.nextPosition && $0.indexOffset == walk.offset }
+        var isVouchedFor = segment.footer.map {
+            $0.lastPosition + 1 == walk.nextPosition && $0.indexOffset == walk.offset
+        }
         if isVouchedFor == nil {
             let next = SegmentListing.name(firstPosition: walk.nextPosition)
             let listing = try SegmentListing(fileSystem, directory: directory)

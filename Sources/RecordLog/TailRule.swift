@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// What lies where the next block would begin and none is sound: the torn-tail rule of `docs/record-log-format.md` as a pure function.
