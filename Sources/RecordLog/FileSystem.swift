@@ -53,6 +53,11 @@ package protocol OpenFile: AnyObject, Sendable {
     /// Makes the content and length durable. After a failure nothing is known about what is durable.
     func sync() throws(RecordLogError)
 
+    /// Drops what memory holds of the file's synced content, so that later reads come from the device, where the system can.
+    ///
+    /// After a failed sync the system may show bytes that never reached the device.
+    func dropCache() throws(RecordLogError)
+
     /// Sets the length; bytes gained are zero.
     func truncate(to byteCount: Int) throws(RecordLogError)
 

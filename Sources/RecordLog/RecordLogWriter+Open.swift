@@ -90,6 +90,8 @@ struct LogRecovery {
         try fileSystem.makeDirectory(paths.log)
         try fileSystem.makeDirectory(paths.spare)
         try fileSystem.syncDirectory(paths.directory)
+        try fileSystem.syncDirectory(paths.log)
+        try fileSystem.syncDirectory(paths.spare)
         let listing = try SegmentListing(fileSystem, directory: paths.log)
         for name in listing.strayNames {
             note(.notice, .strayFile, LogPlace(file: name), "not a segment; left alone")
@@ -186,6 +188,7 @@ struct LogRecovery {
         after link: inout SegmentLink,
         segmentCount: Int
     ) throws(RecordLogError) -> RecoveredLog? {
+        try confirmDurability(ofLast: name)
         let segment = try SegmentFile(fileSystem, directory: paths.log, name: name, mode: .write)
         try checkLink(segment, after: link)
         if let footer = segment.footer {
@@ -227,6 +230,16 @@ struct LogRecovery {
             segmentCount: segmentCount,
             isNew: false
         )
+    }
+
+    /// Makes durable what a killed process may have left in memory, then looks at the device rather than at memory.
+    ///
+    /// What is found behind this is acknowledged by the report, so it must not depend on a sync that never came or failed.
+    private func confirmDurability(ofLast name: String) throws(RecordLogError) {
+        let file = try fileSystem.open(paths.log + "/" + name, mode: .write)
+        defer { file.close() }
+        try file.sync()
+        try file.dropCache()
     }
 
     /// Wipes a torn tail or completes a seal; returns whether the segment is sealed now.

@@ -218,6 +218,12 @@ struct SimulatedDisk {
         }
     }
 
+    mutating func dropCache(_ node: Int) -> Outcome<Void> {
+        if isPowerOff { return .failure(Self.powerIsOff) }
+        if nodes[node].changes.isEmpty { nodes[node].visible = nodes[node].durable }
+        return .success(())
+    }
+
     private mutating func record(_ node: Int, _ change: Change) {
         Self.apply(change, to: &nodes[node].visible)
         nodes[node].changes.append(change)

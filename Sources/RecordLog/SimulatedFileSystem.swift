@@ -154,6 +154,10 @@ private final class SimulatedFile: OpenFile {
         try perform { disk, node in disk.sync(node) }
     }
 
+    func dropCache() throws(RecordLogError) {
+        try perform { disk, node in disk.dropCache(node) }
+    }
+
     func truncate(to byteCount: Int) throws(RecordLogError) {
         try perform { disk, node in disk.truncate(node, to: byteCount) }
     }
