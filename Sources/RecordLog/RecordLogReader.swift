@@ -54,7 +54,7 @@ package final class RecordLogReader {
         self.directory = LogPaths(directory: directory).log
         do throws(RecordLogError) {
             listing = try SegmentListing(fileSystem, directory: self.directory)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             throw RecordLogError(
                 .notALog,
                 "there is no log",

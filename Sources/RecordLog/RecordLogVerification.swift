@@ -32,6 +32,9 @@ package struct RecordLogVerification {
     /// as damaged content and the chain is taken up again at the block's stored value.
     package typealias ContentDigest = (BlockView) throws -> Digest32
 
+    /// How often bytes that change while they are verified are read again.
+    private static let rereadLimit = 8
+
     private let fileSystem: any FileSystem
     private let directory: String
     private let expectedHead: UInt64
@@ -82,7 +85,7 @@ package struct RecordLogVerification {
         let listing: SegmentListing
         do throws(RecordLogError) {
             listing = try SegmentListing(fileSystem, directory: directory)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             throw RecordLogError(.notALog, "there is no log", place: LogPlace(file: directory))
         }
         for name in listing.strayNames {
@@ -91,7 +94,7 @@ package struct RecordLogVerification {
         for name in listing.names {
             do throws(RecordLogError) {
                 try check(name, isLast: name == listing.names.last)
-            } catch where error.code == .corruption {
+            } catch  where error.code == .corruption {
                 let place = error.place ?? LogPlace(file: name)
                 add(.damage, .segment, place.file, place.byteOffset, place.positions, error.message)
                 link = nil
@@ -120,7 +123,7 @@ package struct RecordLogVerification {
             let kind: LogFinding.Kind = expected == first ? .chain : .missing
             add(.damage, kind, name, 0, lower...max(lower, max(expected, first) - 1), mismatch)
         }
-        let bytes = try segment.readAll(into: buffer)
+        let bytes = try settledBytes(of: segment, isLast: isLast)
         var walk = SegmentWalk(header: segment.header)
         while true {
             try checkBlocks(bytes, segment: segment, walk: &walk)
@@ -144,6 +147,20 @@ package struct RecordLogVerification {
                 chain: $0
             )
         }
+    }
+
+    /// The file's bytes. The last segment may be growing: what looks damaged there is read again until it stands still.
+    private func settledBytes(of segment: SegmentFile, isLast: Bool) throws(RecordLogError) -> UnsafeRawBufferPointer {
+        var bytes = try segment.readAll(into: buffer)
+        guard isLast, !segment.isSealed else { return bytes }
+        for _ in 0..<Self.rereadLimit {
+            let scan = SegmentScan(bytes, header: segment.header)
+            guard case .corrupt = scan.end, scan.endOffset <= bytes.count else { break }
+            let before = bytes.crc32c(scan.endOffset..<bytes.count)
+            bytes = try segment.readAll(into: buffer)
+            if scan.endOffset <= bytes.count, bytes.crc32c(scan.endOffset..<bytes.count) == before { break }
+        }
+        return bytes
     }
 
     /// Checks sound blocks from where `walk` stands until something else comes.
@@ -229,7 +246,8 @@ package struct RecordLogVerification {
             let text = "a write of \(tornEnd - walk.offset) bytes that has not completed; not acknowledged"
             add(.notice, .tornTail, segment.name, walk.offset, nil, text)
         case .corrupt(let reason, let positions, let resumeOffset?)
-        where BlockHeader.decode(bytes, at: resumeOffset, segmentID: segment.header.segmentID, offset: resumeOffset) != nil:
+        where BlockHeader.decode(bytes, at: resumeOffset, segmentID: segment.header.segmentID, offset: resumeOffset)
+            != nil:
             add(.damage, .block, segment.name, walk.offset, positions, reason)
             return resumeOffset
         case .corrupt(let reason, let positions, _):
@@ -249,7 +267,9 @@ package struct RecordLogVerification {
         positions: ClosedRange<UInt64>
     ) throws(RecordLogError) {
         count(live: segment.byteCount, of: segment)
-        var isVouchedFor = segment.footer.map { $0.lastPosition + 1 == walk.nextPosition && $0.indexOffset == walk.offset }
+        var isVouchedFor = segment.footer.map {
+            $0.lastPosition + 1 == walk.nextPosition && $0.indexOffset == walk.offset
+        }
         if isVouchedFor == nil {
             let next = SegmentListing.name(firstPosition: walk.nextPosition)
             let listing = try SegmentListing(fileSystem, directory: directory)

@@ -115,7 +115,12 @@ struct LogRecovery {
         return try begin(after: link, earlierSegmentCount: listing.names.count, spare: spare)
     }
 
-    private mutating func note(_ severity: LogFinding.Severity, _ kind: LogFinding.Kind, _ place: LogPlace, _ text: String) {
+    private mutating func note(
+        _ severity: LogFinding.Severity,
+        _ kind: LogFinding.Kind,
+        _ place: LogPlace,
+        _ text: String
+    ) {
         findings.append(LogFinding(severity: severity, kind: kind, place: place, text: text))
     }
 

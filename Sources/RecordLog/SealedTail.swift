@@ -54,7 +54,9 @@ struct SealedTail {
         segmentID: UInt64,
         offset: Int
     ) -> SealedTail? {
-        guard let header = IndexHeader.decode(bytes, at: index, segmentID: segmentID, offset: offset) else { return nil }
+        guard let header = IndexHeader.decode(bytes, at: index, segmentID: segmentID, offset: offset) else {
+            return nil
+        }
         let payloadStart = index + IndexHeader.byteCount
         let payloadEnd = payloadStart + header.payloadByteCount
         guard payloadEnd + SegmentFooter.byteCount <= bytes.count,

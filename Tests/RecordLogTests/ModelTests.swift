@@ -128,7 +128,9 @@ private final class NegligentFile: OpenFile {
             let (fileSystem, _) = try TestLog.make(bodies: (0..<9).map { [UInt8](repeating: UInt8($0), count: 700) })
             contents.append(
                 Dictionary(
-                    uniqueKeysWithValues: try TestLog.segmentPaths(fileSystem).map { ($0, fileSystem.content(of: $0) ?? []) }
+                    uniqueKeysWithValues: try TestLog.segmentPaths(fileSystem).map {
+                        ($0, fileSystem.content(of: $0) ?? [])
+                    }
                 )
             )
         }

@@ -80,7 +80,9 @@ enum TestLog {
     }
 
     /// All blocks from a position on.
-    static func read(_ fileSystem: any FileSystem, from position: UInt64 = 1, through last: UInt64? = nil) throws -> [TestBlock] {
+    static func read(_ fileSystem: any FileSystem, from position: UInt64 = 1, through last: UInt64? = nil) throws
+        -> [TestBlock]
+    {
         let reader = try RecordLogReader(directory: directory, fileSystem: fileSystem)
         return try read(reader, from: position, through: last).blocks
     }
