@@ -8,7 +8,9 @@ package struct OpenReport: Sendable {
     package var segmentCount: Int
     /// Whether the log was made by this call.
     package var isNew: Bool
-    /// What was trimmed, completed or rebuilt. Empty after a clean end.
+    /// What was trimmed, completed or rebuilt.
+    ///
+    /// Empty after a clean end.
     package var findings: [LogFinding]
 }
 
@@ -18,10 +20,11 @@ extension RecordLogWriter {
     /// Takes the lock, looks at each segment's header and footer, scans the last segment, wipes a torn tail and completes an
     /// unfinished seal. Costs two small reads a segment and one pass over the last one.
     ///
-    /// - Parameter directory: The data directory; it must exist. `log/`, `spare/` and `lock` lie in it.
-    /// - Parameter fileSystem: Where the directory is.
-    /// - Parameter configuration: How new segments are made.
-    /// - Parameter lockDescription: What to tell a second writer: normally the command line.
+    /// - Parameters:
+    ///   - directory: The data directory; it must exist. `log/`, `spare/` and `lock` lie in it.
+    ///   - fileSystem: Where the directory is.
+    ///   - configuration: How new segments are made.
+    ///   - lockDescription: What to tell a second writer: normally the command line.
     /// - Returns: The writer, and what was found.
     /// - Throws: `locked` naming the holder; `corruption` with segment, offset and positions, leaving every file as it was;
     ///   `newerVersion`; `noSpace` if a new segment is needed and has no room; `invalidConfiguration`; `inputOutput`.

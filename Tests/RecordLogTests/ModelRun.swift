@@ -19,7 +19,7 @@ struct ModelRun {
     /// How many acknowledged blocks the run ended with, crashes it went through, torn tails it met.
     private(set) var tally = (blocks: 0, restarts: 0, tornTails: 0, failures: 0)
 
-    /// - Parameter wrap: Puts something around the file system: a planted bug.
+    /// A history that its seed determines; `wrap` puts something around the file system: a planted bug.
     init(seed: UInt64, wrap: (SimulatedFileSystem) -> any FileSystem = { $0 }) {
         simulated = SimulatedFileSystem(seed: seed)
         fileSystem = wrap(simulated)
