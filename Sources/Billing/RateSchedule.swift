@@ -1,100 +1,241 @@
 package import MeterModel
 
-/// What one device pays per unit, over all time: the versions of its assigned tariffs laid end to end.
+/// What one device pays, over all time: the versions of its assigned tariffs laid end to end.
 ///
-/// Invariants: `starts` ascends from `Int64.min`; `prices[k]` holds from `starts[k]` to `starts[k + 1]`, nil where nothing
-/// is charged; every switch is a local midnight, so that a local day has one price.
+/// Invariants: `windows` ascends, the first begins at `Int64.min`; window k holds until window k + 1 begins; rates are nil
+/// where nothing is charged; every switch between windows is a local midnight, so that a local day has one version.
 package struct RateSchedule: Sendable {
-    private var starts: [Int64] = [Int64.min]
-    /// 10^-6 of the currency's unit per kWh or m3.
-    private var prices: [Int64?] = [nil]
+    package struct Window: Sendable {
+        /// UTC milliseconds.
+        package var start: Int64
+        package var rates: VersionRates?
+    }
 
-    /// Money units (10^-16) in one mWh or mL at a price of 10^-6 a kWh or m3.
-    private static let unitsPerMicroMilli: Int128 = 10_000
+    package private(set) var windows: [Window] = [Window(start: Int64.min, rates: nil)]
+    package let zone: ZoneRules
+    /// The instant of first assignment: from then on quantities count for tiers. `Int64.min`: everything.
+    package private(set) var countsFrom = Int64.max
+    /// The local day of first assignment; nil where it is "everything" or nothing is assigned.
+    package private(set) var firstDay: Int?
+    /// Whether any window prices by time of use, by tiers, or by the day.
+    package private(set) var hasPeriods = false
+    package private(set) var hasTiers = false
+    package private(set) var hasStandingCharge = false
 
     /// The schedule of a device to which nothing is assigned.
-    package static let none = RateSchedule()
+    package static let none = RateSchedule(assignments: [], zone: .utc)
 
-    private init() {}
+    /// A tariff with its versions' rates, made once for all devices that have it.
+    package struct Tariff: Sendable {
+        package var versions: [(from: LocalDate, rates: VersionRates)]
+
+        package init(_ published: TariffPublished) {
+            versions = published.versions.map { ($0.from, VersionRates($0)) }
+        }
+    }
 
     /// - Parameters:
     ///   - assignments: ascending by `from`, each `from` once; nil stands for "everything" and comes first.
     ///   - zone: the device's zone, whose midnights are the switches.
-    package init(assignments: [(from: LocalDate?, tariff: TariffPublished)], zone: ZoneRules) {
+    package init(assignments: [(from: LocalDate?, tariff: Tariff)], zone: ZoneRules) {
+        self.zone = zone
+        guard let first = assignments.first else { return }
+        countsFrom = first.from.map { zone.start(ofDay: Int($0.dayNumber)) } ?? Int64.min
+        firstDay = first.from.map { Int($0.dayNumber) }
         for (i, assignment) in assignments.enumerated() {
             let begin = assignment.from.map { zone.start(ofDay: Int($0.dayNumber)) } ?? Int64.min
-            let end =
-                i + 1 < assignments.count ? assignments[i + 1].from.map { zone.start(ofDay: Int($0.dayNumber)) } : nil
-            append(from: begin, price: nil)
+            let end = i + 1 < assignments.count ? assignments[i + 1].from.map { zone.start(ofDay: Int($0.dayNumber)) } : nil
+            append(Window(start: begin, rates: nil))
             for version in assignment.tariff.versions {
                 let start = max(begin, zone.start(ofDay: Int(version.from.dayNumber)))
                 if let end, start >= end { break }
-                append(from: start, price: RateSchedule.micro(version.defaultPrice))
+                append(Window(start: start, rates: version.rates))
+                hasPeriods = hasPeriods || !version.rates.isUniform
+                hasTiers = hasTiers || version.rates.tierPeriod != nil
+                hasStandingCharge = hasStandingCharge || version.rates.standingMicro > 0
             }
         }
     }
 
-    private mutating func append(from start: Int64, price: Int64?) {
-        if starts.last == start {
-            prices[prices.count - 1] = price
-        } else if prices.last != price {
-            starts.append(start)
-            prices.append(price)
+    private mutating func append(_ window: Window) {
+        if windows[windows.count - 1].start == window.start {
+            windows[windows.count - 1].rates = window.rates
+        } else {
+            windows.append(window)
         }
     }
 
-    /// - Precondition: a price has at most 6 fraction digits and is at most 100,000, as admission sees to.
-    private static func micro(_ price: ExactDecimal) -> Int64 {
-        guard let micro = price.scaled(by: 6), micro <= 100_000_000_000 else {
-            preconditionFailure("a tariff with the price \(price) was admitted")
-        }
-        return Int64(micro)
-    }
-
-    private func window(at instant: Int64) -> Int {
+    /// The index of the window in which an instant lies.
+    package func window(at instant: Int64) -> Int {
         var low = 0
-        var high = starts.count
+        var high = windows.count
         while high - low > 1 {
             let middle = (low + high) / 2
-            if starts[middle] <= instant { low = middle } else { high = middle }
+            if windows[middle].start <= instant { low = middle } else { high = middle }
         }
         return low
     }
 
-    /// The price in force at an instant, in 10^-6 a unit; nil where nothing is charged.
-    package func priceMicro(at instant: Int64) -> Int64? { prices[window(at: instant)] }
+    /// The rates in force at an instant; nil where nothing is charged.
+    package func rates(at instant: Int64) -> VersionRates? { windows[window(at: instant)].rates }
 
-    /// The amount of a quantity (mWh or mL) at a price in 10^-6 a unit.
     @inline(__always)
-    package static func amount(quantity: Int128, priceMicro: Int64) -> Money {
-        Money(units: quantity * Int128(priceMicro) * unitsPerMicroMilli)
+    func end(ofWindow k: Int) -> Int64 { k + 1 < windows.count ? windows[k + 1].start : Int64.max }
+
+    // MARK: Time of use
+
+    /// The period in force at an instant, as an index of its rates' `periods`, and the first instant after it at which
+    /// another period or window begins (`Int64.max`: never).
+    package func period(at instant: Int64) -> (index: Int, until: Int64) {
+        let k = window(at: instant)
+        let windowEnd = end(ofWindow: k)
+        guard let rates = windows[k].rates else { return (0, windowEnd) }
+        if rates.isUniform { return (Int(rates.periodOfMinute[0]), windowEnd) }
+        return RateSchedule.period(rates, zone, at: instant, upTo: windowEnd)
     }
 
-    /// What an interval costs: its quantity cut at the switches (semantics, section 4), each part at its price.
-    package func charge(_ interval: MeteredInterval) -> Money {
-        var k = window(at: interval.start)
-        // The common case: no switch inside.
-        if k + 1 == starts.count || starts[k + 1] >= interval.end {
-            guard let price = prices[k] else { return .zero }
-            return RateSchedule.amount(quantity: Int128(interval.quantity), priceMicro: price)
-        }
-        var total = Money.zero
-        var counted: Int64 = 0
+    /// What the local clock reads decides: a skipped hour has no length, a repeated one counts twice.
+    private static func period(
+        _ rates: VersionRates, _ zone: ZoneRules, at instant: Int64, upTo limit: Int64
+    ) -> (index: Int, until: Int64) {
+        var from = instant
+        let index = Int(rates.periodOfMinute[minuteOfWeek(from, zone)])
         while true {
-            let last = k + 1 == starts.count || starts[k + 1] >= interval.end
-            let upTo = last ? interval.quantity : interval.quantity(upTo: starts[k + 1])
-            if let price = prices[k] {
-                total += RateSchedule.amount(quantity: Int128(upTo - counted), priceMicro: price)
-            }
-            if last { return total }
+            let transition = zone.nextTransition(after: from)
+            let intoMinute = floorDivide(from + zone.offset(at: from), Milliseconds.minute).remainder
+            let distance = Int64(rates.minutesToChange[minuteOfWeek(from, zone)])
+            let change = from - intoMinute + distance * Milliseconds.minute
+            if change < transition { return (index, min(change, limit)) }
+            if transition >= limit { return (index, limit) }
+            from = transition
+            if Int(rates.periodOfMinute[minuteOfWeek(from, zone)]) != index { return (index, from) }
+        }
+    }
+
+    private static func minuteOfWeek(_ instant: Int64, _ zone: ZoneRules) -> Int {
+        let minutes = floorDivide(instant + zone.offset(at: instant), Milliseconds.minute).quotient
+        // Day 0 of the epoch was a Thursday.
+        return Int(floorDivide(minutes + 3 * 1440, Int64(VersionRates.minutesPerWeek)).remainder)
+    }
+
+    // MARK: Charges by quantity
+
+    /// Intervals longer than this that meet different prices are bounded first, and worked out where it matters.
+    package static let wideMilliseconds: Int64 = 8 * Milliseconds.day
+
+    /// What an interval's quantity costs by time of use, tax included: exactly, or within bounds (tiers apart).
+    package func charge(_ interval: MeteredInterval) -> ChargeBounds {
+        var k = window(at: interval.start)
+        if end(ofWindow: k) >= interval.end {
+            guard let rates = windows[k].rates else { return .zero }
+            return charge(interval, from: interval.start, to: interval.end, interval.quantity, rates)
+        }
+        var total = ChargeBounds.zero
+        var counted: Int64 = 0
+        var start = interval.start
+        while start < interval.end {
+            let stop = min(end(ofWindow: k), interval.end)
+            let upTo = interval.quantity(upTo: stop)
+            if let rates = windows[k].rates { total += charge(interval, from: start, to: stop, upTo - counted, rates) }
             counted = upTo
+            start = stop
             k += 1
         }
+        return total
     }
 
-    /// The first switch after an instant, if one comes.
-    package func nextSwitch(after instant: Int64) -> Int64? {
-        let k = window(at: instant)
-        return k + 1 < starts.count ? starts[k + 1] : nil
+    @inline(__always)
+    private func charge(
+        _ interval: MeteredInterval, from start: Int64, to end: Int64, _ quantity: Int64, _ rates: VersionRates
+    ) -> ChargeBounds {
+        if rates.lowestMicro == rates.highestMicro {
+            return ChargeBounds(exactly: rates.taxed(Int128(quantity) * Int128(rates.lowestMicro)))
+        }
+        if end - start > RateSchedule.wideMilliseconds {
+            return ChargeBounds(
+                low: Money(units: rates.taxed(Int128(quantity) * Int128(rates.lowestMicro))),
+                high: Money(units: rates.taxed(Int128(quantity) * Int128(rates.highestMicro))))
+        }
+        return ChargeBounds(exactly: exactUnits(interval, from: start, to: end, rates))
+    }
+
+    /// What an interval's quantity costs by time of use, tax included (tiers apart), worked out cut by cut.
+    package func exactCharge(_ interval: MeteredInterval) -> Money {
+        var units: Int128 = 0
+        var start = interval.start
+        var k = window(at: start)
+        while start < interval.end {
+            let stop = min(end(ofWindow: k), interval.end)
+            if let rates = windows[k].rates { units += exactUnits(interval, from: start, to: stop, rates) }
+            start = stop
+            k += 1
+        }
+        return Money(units: units)
+    }
+
+    private func exactUnits(_ interval: MeteredInterval, from start: Int64, to end: Int64, _ rates: VersionRates) -> Int128 {
+        var cost: Int128 = 0
+        var at = start
+        var counted = start == interval.start ? 0 : interval.quantity(upTo: start)
+        while at < end {
+            let (index, until) = RateSchedule.period(rates, zone, at: at, upTo: end)
+            let upTo = interval.quantity(upTo: min(until, end))
+            cost += Int128(upTo - counted) * Int128(rates.periods[index].priceMicro)
+            counted = upTo
+            at = until
+        }
+        return rates.taxed(cost)
+    }
+
+    // MARK: Standing charges
+
+    /// The standing charges of local days `first...last`, tax included.
+    package func standingCharges(_ days: ClosedRange<Int>) -> Money {
+        guard hasStandingCharge else { return .zero }
+        var units: Int128 = 0
+        for (k, window) in windows.enumerated() {
+            guard let rates = window.rates, rates.standingMicro > 0 else { continue }
+            let from = window.start == Int64.min ? days.lowerBound : max(days.lowerBound, zone.day(at: window.start))
+            let windowEnd = end(ofWindow: k)
+            let through = windowEnd == Int64.max ? days.upperBound : min(days.upperBound, zone.day(at: windowEnd) - 1)
+            guard from <= through else { continue }
+            let count = Int128(zone.dayCount(from...through))
+            units += rates.taxed(Int128(rates.standingMicro) * 1_000_000) * count
+        }
+        return Money(units: units)
+    }
+}
+
+/// An amount known exactly, or between bounds.
+package struct ChargeBounds: Hashable, Sendable {
+    package var low: Money
+    package var high: Money
+
+    package static let zero = ChargeBounds(low: .zero, high: .zero)
+
+    @inlinable
+    package init(low: Money, high: Money) {
+        self.low = low
+        self.high = high
+    }
+
+    @inline(__always)
+    init(exactly units: Int128) {
+        low = Money(units: units)
+        high = low
+    }
+
+    package var isExact: Bool { low == high }
+
+    @inlinable
+    package static func += (a: inout ChargeBounds, b: ChargeBounds) {
+        a.low += b.low
+        a.high += b.high
+    }
+
+    @inlinable
+    package static func -= (a: inout ChargeBounds, b: ChargeBounds) {
+        a.low -= b.low
+        a.high -= b.high
     }
 }

@@ -8,6 +8,7 @@ package struct ZoneRules: Sendable {
     private let offsets: [Int64]
     private let dayStarts: [Int64]
     private let firstDay: Int
+    private let skippedDays: [Int]
 
     /// The days that are tabulated: 1999-12-01 to 2100-12-31; others are worked out one by one.
     package static let tabulatedDays = 10_926..<47_847
@@ -31,6 +32,8 @@ package struct ZoneRules: Sendable {
             table.append(ZoneRules.firstInstant(ofLocal: Int64(day) * Milliseconds.day, starts, offsets, from: &k))
         }
         dayStarts = table
+        skippedDays = table.indices.dropLast().filter { table[$0] == table[$0 + 1] }
+            .map { ZoneRules.tabulatedDays.lowerBound + $0 }
     }
 
     /// The first instant whose local clock reads `local` or later; `k` only ever moves up.
@@ -56,6 +59,17 @@ package struct ZoneRules: Sendable {
 
     /// The offset from UTC at an instant, in seconds.
     package func offsetSeconds(at instant: Int64) -> Int32 { Int32(offset(at: instant) / 1000) }
+
+    /// The next instant at which the offset changes, `Int64.max` where it does not any more.
+    package func nextTransition(after instant: Int64) -> Int64 {
+        let k = segment(at: instant)
+        return k + 1 < starts.count ? starts[k + 1] : Int64.max
+    }
+
+    /// How many of the local days have any length: a zone that moves over the date line skips one.
+    package func dayCount(_ days: ClosedRange<Int>) -> Int {
+        days.count - skippedDays.count { days.contains($0) }
+    }
 
     /// The first instant of a local day: of a midnight that comes twice the first, of a skipped one the first after the
     /// skip (semantics, section 4).

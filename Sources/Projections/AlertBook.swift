@@ -3,126 +3,196 @@ import ReadModel
 
 /// The alert rules of one device, armed or not, and the episodes they opened (semantics, section 7).
 ///
-/// Invariants: a rule is disarmed exactly while it has an open episode; episodes of a rule count from 1 without a hole.
+/// Invariants: a rule is disarmed exactly while it has an open episode; episodes of a rule count from 1 without a hole, also
+/// over its removal; `zero` is always there; `lower`, `upper` and `nextReminderAt` follow from the rest.
 struct AlertBook {
-    struct RuleState {
+    private struct RuleState {
         var rule: AlertRule
         /// Exact values in money units.
         var level: Money
         var rearm: Money
-        var episodeCount: Int64 = 0
         /// Index in `episodes` while one is open.
         var openEpisode: Int?
+
+        init(_ rule: AlertRule) {
+            self.rule = rule
+            level = Money(rule.level) ?? .zero
+            rearm = Money(rule.rearm) ?? .zero
+        }
     }
 
-    private(set) var rules: [RuleState] = []
+    /// What is known of an episode beside its row.
+    private struct Pushes {
+        var hasCrossedJob = false
+        /// The last of the rule's reminders that was requested, from 1.
+        var lastReminder = 0
+    }
+
+    /// A push that an event asks for.
+    struct Request {
+        var episode: Int
+        /// `crossed`, `cleared` or `reminder-<n>`.
+        var kind: String
+        var staleAfterMilliseconds: Int64
+    }
+
+    /// What an event is to the balance.
+    struct Look {
+        var device: UInt32
+        /// Nil: the event gives the device its first balance.
+        var before: Money?
+        var after: Money
+        var position: Position
+        /// The event's time.
+        var time: Instant?
+        /// The device's clock after the event.
+        var clock: Int64?
+        /// The rules that the event sets.
+        var setRules: Set<ByteName> = []
+    }
+
+    /// By name.
+    private var rules: [RuleState] = [RuleState(.zero)]
+    private var counts: [ByteName: Int64] = [:]
     private(set) var episodes: [EpisodeRow] = []
-    /// Episodes from here on, and those in `changed`, are not written yet.
+    private var pushes: [Pushes] = []
+    /// Indexes of episodes that are not written as they are.
     private(set) var unwritten: Set<Int> = []
 
-    /// Levels between which a change of balance does nothing: above `lower`, up to `upper`.
-    private(set) var lower = Money(units: Int128.min)
+    /// Balances above `lower` and up to `upper` change no rule's state.
+    private(set) var lower = Money.zero
     private(set) var upper = Money(units: Int128.max)
-
-    /// A crossing that a push may tell of.
-    struct Crossing {
-        var rule: AlertRule
-        var level: Money
-        var episode: Int
-    }
+    /// From this clock on a reminder is due.
+    private(set) var nextReminderAt = Int64.max
 
     mutating func markWritten() { unwritten.removeAll(keepingCapacity: true) }
 
     func isOpen(rule: String, episode: Int64) -> Bool {
         rules.contains { state in
-            guard state.rule.rule == rule, let open = state.openEpisode else { return false }
+            guard ByteName(state.rule.rule) == ByteName(rule), let open = state.openEpisode else { return false }
             return episodes[open].episode == episode
         }
     }
 
-    /// Gives a device its default rule with its first balance: at or below the level it starts disarmed, without a push.
-    mutating func begin(device: UInt32, balance: Money, position: Position, eventTime: Instant?) {
-        var state = RuleState(rule: .zero, level: Money(.zero) ?? .zero, rearm: Money(.zero) ?? .zero)
-        if balance <= state.level {
-            open(
-                &state,
-                device: device,
-                before: balance,
-                after: balance,
-                position: position,
-                crossedAt: eventTime
-            )
+    /// Whether an episode's crossing was pushed: without that it has no other jobs.
+    func hasCrossedJob(rule: String, episode: Int64) -> Bool {
+        episodes.indices.contains {
+            ByteName(episodes[$0].rule) == ByteName(rule) && episodes[$0].episode == episode && pushes[$0].hasCrossedJob
         }
-        rules.append(state)
-        refreshLevels()
     }
 
-    /// Takes in a change of balance.
+    // MARK: Rules
+
+    /// Sets a rule; one of that name keeps its episode and count.
+    mutating func set(_ rule: AlertRule) {
+        var state = RuleState(rule)
+        if let i = rules.firstIndex(where: { ByteName($0.rule.rule) >= ByteName(rule.rule) }) {
+            if ByteName(rules[i].rule.rule) == ByteName(rule.rule) {
+                state.openEpisode = rules[i].openEpisode
+                rules[i] = state
+            } else {
+                rules.insert(state, at: i)
+            }
+        } else {
+            rules.append(state)
+        }
+        refresh()
+    }
+
+    /// Removes a rule; its episode closes without a push.
+    mutating func remove(_ name: String, position: Position, time: Instant?) {
+        guard let i = rules.firstIndex(where: { ByteName($0.rule.rule) == ByteName(name) }) else { return }
+        if let open = rules[i].openEpisode { close(open, position, time) }
+        rules.remove(at: i)
+        refresh()
+    }
+
+    // MARK: Crossings
+
+    /// Takes in what an event did to the balance and the clock.
     ///
     /// - Parameter crossedAt: when the balance reached a level on its way down.
-    /// - Returns: the crossing to push, if one: of several the one with the lowest level, of equals the first name.
-    mutating func follow(
-        device: UInt32,
-        from before: Money,
-        to after: Money,
-        position: Position,
-        eventTime: Instant?,
-        crossedAt: (Money) -> Instant?
-    ) -> Crossing? {
-        var severest: Crossing?
+    /// - Returns: the pushes to request: of several crossings the one with the lowest level, of equals the first name.
+    mutating func look(_ look: Look, crossedAt: (Money) -> Instant?) -> [Request] {
+        var requests: [Request] = []
+        var severest: (state: Int, episode: Int)?
         for i in rules.indices {
             if let open = rules[i].openEpisode {
-                guard after > rules[i].rearm else { continue }
-                episodes[open].cleared = EpisodeRow.Clearing(position: position, at: eventTime)
-                unwritten.insert(open)
+                guard look.after > rules[i].rearm else { continue }
+                close(open, look.position, look.time)
                 rules[i].openEpisode = nil
-            } else if after <= rules[i].level {
-                var state = rules[i]
-                open(
-                    &state,
-                    device: device,
-                    before: before,
-                    after: after,
-                    position: position,
-                    crossedAt: crossedAt(state.level)
-                )
-                rules[i] = state
-                let crossing = Crossing(rule: rules[i].rule, level: rules[i].level, episode: episodes.count - 1)
-                if severest.map({ (crossing.level, crossing.rule.rule) < ($0.level, $0.rule.rule) }) ?? true {
-                    severest = crossing
-                }
+                if rules[i].rule.cleared, pushes[open].hasCrossedJob { requests.append(request(open, "cleared", rules[i])) }
+            } else if look.after <= rules[i].level {
+                // Whoever sets a rule, or begins below it, is not paged for it.
+                let isSilent = look.before == nil || look.setRules.contains(ByteName(rules[i].rule.rule))
+                let episode = open(
+                    rules[i], look, before: isSilent ? look.after : look.before ?? look.after,
+                    crossedAt: isSilent ? look.time : crossedAt(rules[i].level))
+                rules[i].openEpisode = episode
+                if !isSilent, severest.map({ rules[i].level < rules[$0.state].level }) ?? true { severest = (i, episode) }
             }
         }
-        refreshLevels()
-        return severest
+        if let severest {
+            pushes[severest.episode].hasCrossedJob = true
+            requests.append(request(severest.episode, "crossed", rules[severest.state]))
+        }
+        requests += reminders(look)
+        refresh()
+        return requests
     }
 
-    private mutating func open(
-        _ state: inout RuleState,
-        device: UInt32,
-        before: Money,
-        after: Money,
-        position: Position,
-        crossedAt: Instant?
-    ) {
-        state.episodeCount += 1
-        state.openEpisode = episodes.count
+    /// The reminders that an event's clock has reached, of several due at once the last alone.
+    private mutating func reminders(_ look: Look) -> [Request] {
+        guard let clock = look.clock else { return [] }
+        var requests: [Request] = []
+        for state in rules {
+            guard let open = state.openEpisode, pushes[open].hasCrossedJob, episodes[open].position < look.position,
+                let crossedAt = episodes[open].crossedAt?.milliseconds
+            else { continue }
+            let due = state.rule.remindersMilliseconds.count { crossedAt + $0 <= clock }
+            guard due > pushes[open].lastReminder else { continue }
+            pushes[open].lastReminder = due
+            requests.append(request(open, "reminder-\(due)", state))
+        }
+        return requests
+    }
+
+    private func request(_ episode: Int, _ kind: String, _ state: RuleState) -> Request {
+        Request(episode: episode, kind: kind, staleAfterMilliseconds: state.rule.staleAfterMilliseconds)
+    }
+
+    private mutating func open(_ state: RuleState, _ look: Look, before: Money, crossedAt: Instant?) -> Int {
+        let name = ByteName(state.rule.rule)
+        let number = (counts[name] ?? 0) + 1
+        counts[name] = number
         unwritten.insert(episodes.count)
         episodes.append(
             EpisodeRow(
-                deviceID: device,
-                rule: state.rule.rule,
-                episode: state.episodeCount,
-                position: position,
-                crossedAt: crossedAt,
-                balanceBefore: before,
-                balanceAfter: after
-            )
-        )
+                deviceID: look.device, rule: state.rule.rule, episode: number, position: look.position,
+                crossedAt: crossedAt, balanceBefore: before, balanceAfter: look.after))
+        pushes.append(Pushes())
+        return episodes.count - 1
     }
 
-    private mutating func refreshLevels() {
-        lower = rules.lazy.filter { $0.openEpisode == nil }.map(\.level).max() ?? Money(units: Int128.min)
-        upper = rules.lazy.filter { $0.openEpisode != nil }.map(\.rearm).min() ?? Money(units: Int128.max)
+    private mutating func close(_ episode: Int, _ position: Position, _ time: Instant?) {
+        episodes[episode].cleared = EpisodeRow.Clearing(position: position, at: time)
+        unwritten.insert(episode)
+    }
+
+    private mutating func refresh() {
+        lower = Money(units: Int128.min)
+        upper = Money(units: Int128.max)
+        nextReminderAt = Int64.max
+        for state in rules {
+            guard let open = state.openEpisode else {
+                lower = max(lower, state.level)
+                continue
+            }
+            upper = min(upper, state.rearm)
+            guard pushes[open].hasCrossedJob, let crossedAt = episodes[open].crossedAt?.milliseconds else { continue }
+            let reminders = state.rule.remindersMilliseconds
+            guard pushes[open].lastReminder < reminders.count else { continue }
+            nextReminderAt = min(nextReminderAt, crossedAt + reminders[pushes[open].lastReminder])
+        }
     }
 }

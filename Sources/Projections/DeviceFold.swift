@@ -3,8 +3,9 @@ import MeterModel
 
 /// Everything folded about one device: what it is, what it pays, what it used that is billed.
 ///
-/// Invariants: `zone` and `schedule` follow from the declaration, the assignments and the published tariffs; `charges` is
-/// what `schedule` makes of all intervals of the billing series; the device has a balance once a tariff is assigned.
+/// Invariants: `zone` and the schedule follow from the declaration, the assignments and the published tariffs; `charges` is
+/// what the schedule makes of all intervals of the billing series and of the standing days; the device has a balance once a
+/// tariff is assigned.
 final class DeviceFold {
     struct Assignment {
         /// Nil: from the beginning.
@@ -23,13 +24,12 @@ final class DeviceFold {
     var zone = ZoneRules.utc
     /// Ascending by `from`, each `from` once.
     private(set) var assignments: [Assignment] = []
-    var schedule = RateSchedule.none
     var currency: Currency?
     var money = MoneyBook()
-    var charges = Money.zero
+    var charges = DeviceCharges()
     var alerts = AlertBook()
 
-    /// What must be written anew.
+    /// What must be written anew: local days of the ledger.
     var isQueued = false
     var dirtyDays: (first: Int, last: Int)?
     var ledgerIsWhollyDirty = false
@@ -39,20 +39,26 @@ final class DeviceFold {
         self.name = name
     }
 
+    var schedule: RateSchedule { charges.schedule }
+
     var hasBalance: Bool { !assignments.isEmpty }
 
-    var balance: Money? { hasBalance ? money.total - charges : nil }
+    /// The balance exactly; nil without a tariff.
+    func exactBalance() -> Money? { hasBalance ? money.total - charges.exact() : nil }
+
+    /// Whether a balance within these charges may cross a level, clear one, or a reminder may be due.
+    @inline(__always)
+    func needsLook(_ charges: ChargeBounds, clock: Int64) -> Bool {
+        money.total - charges.high <= alerts.lower || money.total - charges.low > alerts.upper
+            || clock >= alerts.nextReminderAt
+    }
 
     /// Assigns a tariff from a local date on; the same date again replaces.
     func assign(_ tariff: String, from: LocalDate?) {
         let assignment = Assignment(from: from, tariff: tariff)
         func key(_ date: LocalDate?) -> Int32 { date?.dayNumber ?? Int32.min }
         if let i = assignments.firstIndex(where: { key($0.from) >= key(from) }) {
-            if assignments[i].from == from {
-                assignments[i] = assignment
-            } else {
-                assignments.insert(assignment, at: i)
-            }
+            if assignments[i].from == from { assignments[i] = assignment } else { assignments.insert(assignment, at: i) }
         } else {
             assignments.append(assignment)
         }
@@ -67,6 +73,35 @@ final class DeviceFold {
 
     func noteDirtyDay(at instant: Int64) {
         let day = zone.day(at: instant)
-        dirtyDays = dirtyDays.map { (min($0.first, day), max($0.last, day)) } ?? (day, day)
+        noteDirtyDays(day...day)
+    }
+
+    func noteDirtyDays(_ days: ClosedRange<Int>) {
+        dirtyDays =
+            dirtyDays.map { (min($0.first, days.lowerBound), max($0.last, days.upperBound)) }
+            ?? (days.lowerBound, days.upperBound)
+    }
+
+    /// Makes the standing charges due up to a clock.
+    ///
+    /// - Parameter firstReadAt: the first standing reading: where charges begin without an assignment's date.
+    func updateStanding(firstReadAt: Int64?, clock: Int64?) {
+        guard schedule.hasStandingCharge else { return }
+        let first = schedule.firstDay ?? firstReadAt.map { zone.day(at: $0) }
+        let last = clock.map { zone.day(at: $0) }
+        let former = charges.standingDays
+        var days: ClosedRange<Int>?
+        if let first, let last, first <= last { days = first...last }
+        guard charges.setStandingDays(days) else { return }
+        // The days that were due before or are now, but not both.
+        switch (former, days) {
+        case (let a?, let b?) where a.lowerBound == b.lowerBound:
+            noteDirtyDays(min(a.upperBound, b.upperBound)...max(a.upperBound, b.upperBound))
+        case (let a?, let b?):
+            noteDirtyDays(min(a.lowerBound, b.lowerBound)...max(a.upperBound, b.upperBound))
+        case (let a?, nil): noteDirtyDays(a)
+        case (nil, let b?): noteDirtyDays(b)
+        case (nil, nil): break
+        }
     }
 }

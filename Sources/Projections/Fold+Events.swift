@@ -42,7 +42,8 @@ extension Fold {
             guard jobs[ByteName(outcome.job)] != nil else { return }
             jobs[ByteName(outcome.job)]?.apply(outcome, at: position)
             unwrittenJobs.insert(ByteName(outcome.job))
-        case .alertRuleSet, .dayTurned: preconditionFailure("an event kind was admitted that is not folded")
+        case .alertRuleSet(let e): setRules(device(e.device), [e.change], at, recordedAt)
+        case .dayTurned(let e): turnDay(e, at, recordedAt)
         }
     }
 

@@ -12,7 +12,11 @@ package final class Fold {
     var series: ContiguousArray<SeriesFold> = []
     var owners: ContiguousArray<DeviceFold> = []
     var registers: [ByteName] = []
-    var tariffs: [ByteName: TariffPublished] = [:]
+    var tariffs: [ByteName: PublishedTariff] = [:]
+    /// The latest midnight that was told of each zone, by its name.
+    var turnedDays: [ByteName: Int64] = [:]
+    /// Facts with a later time of their own do not count, and every clock reads this (semantics, section 8).
+    let asOf: Instant?
     var jobs: [ByteName: PushJobRow] = [:]
     var unwrittenJobs: Set<ByteName> = []
     var queuedSeries: [UInt32] = []
@@ -22,7 +26,17 @@ package final class Fold {
     package internal(set) var position = Position.origin
     var change = IntervalChange()
 
-    package init(zones: any ZoneSource) { self.zones = zones }
+    /// A tariff as published, and its rates.
+    struct PublishedTariff {
+        var event: TariffPublished
+        var rates: RateSchedule.Tariff
+    }
+
+    /// - Parameter asOf: what was true at this instant, as far as it is known; nil: what is known.
+    package init(zones: any ZoneSource, asOf: Instant? = nil) {
+        self.zones = zones
+        self.asOf = asOf
+    }
 
     // MARK: Readings
 
@@ -67,23 +81,53 @@ package final class Fold {
             device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
             resolveBillingSeries(device)
         }
+        if let asOf, readings.contains(where: { $0.at > asOf.milliseconds }) {
+            return applyUpTo(asOf, readings, to: fold, firstPosition: firstPosition)
+        }
         let isCharged = device.billingSeries == index && device.hasBalance
+        // The first reading of all may make standing charges due without an interval.
+        let isSteady = isCharged && !(device.schedule.hasStandingCharge && fold.latestAt == nil)
         var next = 0
         while next < readings.count {
             let rest = UnsafeBufferPointer(rebasing: readings[next...])
             let position = firstPosition + UInt64(next)
-            next +=
-                isCharged
-                ? appendCharged(rest, to: fold, of: device, position: position, recordedAt: recordedAt)
-                : fold.append(rest, position: position) { _ in true }
+            if isSteady || next > 0 && isCharged {
+                next += appendCharged(rest, to: fold, of: device, position: position, recordedAt: recordedAt)
+            } else if !isCharged {
+                next += fold.append(rest, position: position) { _ in true }
+            }
             guard next < readings.count else { break }
-            apply(readings[next], to: fold, of: device, isCharged, position: firstPosition + UInt64(next), recordedAt)
+            change.clear()
+            fold.receive(readings[next], position: firstPosition + UInt64(next), &change)
+            fold.noteDirty(change)
+            if isCharged { follow(device, position: firstPosition + UInt64(next), recordedAt: recordedAt) }
             next += 1
         }
         if fold.dirtySpan != nil || fold.anomaliesAreDirty { enqueue(series: index) }
     }
 
-    /// Appends what is in order, each interval charged as it comes, up to one that crosses a level.
+    /// Later readings decide what kind of series it is, and nothing else.
+    private func applyUpTo(
+        _ asOf: Instant,
+        _ readings: UnsafeBufferPointer<ReadingRecord>,
+        to fold: SeriesFold,
+        firstPosition: UInt64
+    ) {
+        for (i, reading) in readings.enumerated() {
+            change.clear()
+            if reading.at > asOf.milliseconds {
+                fold.decideKind(reading.traits.isInterval, &change)
+            } else {
+                fold.receive(reading, position: firstPosition + UInt64(i), &change)
+            }
+            fold.noteDirty(change)
+            let device = owners[Int(readings[0].series)]
+            if device.billingSeries == readings[0].series, device.hasBalance { charge(device) }
+        }
+        enqueue(series: readings[0].series)
+    }
+
+    /// Appends what is in order, each interval charged as it comes, up to one after which a rule must be looked at.
     private func appendCharged(
         _ readings: UnsafeBufferPointer<ReadingRecord>,
         to fold: SeriesFold,
@@ -91,121 +135,163 @@ package final class Fold {
         position: UInt64,
         recordedAt: Instant
     ) -> Int {
-        let schedule = device.schedule
-        let total = device.money.total
-        let lower = device.alerts.lower
-        var charges = device.charges
-        var before = charges
-        var crossing: MeteredInterval?
+        let hasStanding = device.schedule.hasStandingCharge
+        let firstReadAt = fold.earliestAt
+        var midnight = hasStanding ? Int64.min : Int64.max
+        var before = Snapshot(device)
+        var last: MeteredInterval?
         let count = fold.append(readings, position: position) { interval in
-            before = charges
-            charges += schedule.charge(interval)
-            guard total - charges <= lower, charges != before else { return true }
-            crossing = interval
+            before = Snapshot(device)
+            device.charges.add(interval)
+            if interval.end >= midnight {
+                device.updateStanding(firstReadAt: firstReadAt, clock: clock(of: device, readAt: interval.end))
+                midnight = device.zone.start(ofDay: device.zone.day(at: interval.end) + 1)
+            }
+            guard device.needsLook(device.charges.bounds, clock: interval.end) else { return true }
+            last = interval
             return false
         }
-        device.charges = charges
-        if let crossing {
+        if let last {
             change.clear()
-            change.setAppended(crossing)
-            evaluate(
-                device,
-                from: total - before,
-                position: position + UInt64(count) - 1,
-                recordedAt: recordedAt,
-                money: nil
-            )
+            change.setAppended(last)
+            look(device, since: before, position: position + UInt64(count) - 1, recordedAt: recordedAt)
         }
         return count
     }
 
-    private func apply(
-        _ reading: ReadingRecord,
-        to fold: SeriesFold,
-        of device: DeviceFold,
-        _ isCharged: Bool,
-        position: UInt64,
-        _ recordedAt: Instant
-    ) {
-        change.clear()
-        fold.receive(reading, position: position, &change)
-        fold.noteDirty(change)
-        if isCharged { follow(device, position: position, recordedAt: recordedAt) }
-    }
-
-    /// Charges what changed in the billing series, and looks whether that crossed a level.
-    @inline(__always)
-    private func follow(_ device: DeviceFold, position: UInt64, recordedAt: Instant) {
-        if change.isEmpty { return }
-        let before = device.money.total - device.charges
-        for interval in change.removed { device.charges -= device.schedule.charge(interval) }
-        for interval in change.added { device.charges += device.schedule.charge(interval) }
-        let after = device.money.total - device.charges
-        guard after <= device.alerts.lower || after > device.alerts.upper else { return }
-        evaluate(device, from: before, position: position, recordedAt: recordedAt, money: nil)
-    }
-
     // MARK: Crossings
 
-    /// Looks whether an event that changed a device's balance crossed or cleared a level.
+    /// What a device's balance was made of before an event.
+    struct Snapshot {
+        let tiers: Money
+        let standing: Money
+        let standingDays: ClosedRange<Int>?
+        let hasBalance: Bool
+
+        init(_ device: DeviceFold) {
+            tiers = device.charges.tiers.total
+            standing = device.charges.standing
+            standingDays = device.charges.standingDays
+            hasBalance = device.hasBalance
+        }
+    }
+
+    /// Charges what `change` did to the billing series and the clock.
+    private func charge(_ device: DeviceFold) {
+        for interval in change.removed { device.charges.remove(interval) }
+        for interval in change.added { device.charges.add(interval) }
+        noteTierShift(device)
+        let fold = device.billingSeries.map { series[Int($0)] }
+        device.updateStanding(firstReadAt: fold?.earliestAt, clock: clock(of: device))
+    }
+
+    /// Charges what an event changed in the billing series, and looks at the rules where that may matter.
+    func follow(_ device: DeviceFold, position: UInt64, recordedAt: Instant) {
+        let before = Snapshot(device)
+        charge(device)
+        guard device.needsLook(device.charges.bounds, clock: clock(of: device) ?? Int64.min) else { return }
+        look(device, since: before, position: position, recordedAt: recordedAt)
+    }
+
+    /// Looks at the rules after an event of the billing series; `change` is what it did.
+    private func look(_ device: DeviceFold, since snapshot: Snapshot, position: UInt64, recordedAt: Instant) {
+        let after = device.money.total - device.charges.exact()
+        guard device.needsLook(device.charges.bounds, clock: clock(of: device) ?? Int64.min) else { return }
+        // Undone exactly, for what was held between bounds before is gone.
+        var before = after + (device.charges.tiers.total - snapshot.tiers) + (device.charges.standing - snapshot.standing)
+        for interval in change.added { before += device.schedule.exactCharge(interval) }
+        for interval in change.removed { before -= device.schedule.exactCharge(interval) }
+        evaluate(device, from: before, since: snapshot, position: position, recordedAt: recordedAt)
+    }
+
+    /// Looks whether an event crossed or cleared a level, or made a reminder due.
     ///
     /// - Parameters:
     ///   - before: the balance before the event; nil where it had none.
-    ///   - money: the event's own time where it is about money; else it is that of the latest standing reading.
-    func evaluate(_ device: DeviceFold, from before: Money?, position: UInt64, recordedAt: Instant, money: Instant?) {
-        guard let after = device.balance else { return }
-        let eventTime = money ?? latestReadAt(of: device)
-        guard let before else {
-            device.alerts.begin(
-                device: device.index,
-                balance: after,
-                position: Position(position),
-                eventTime: eventTime
-            )
-            return
+    ///   - time: the event's own time where it has one; else it is that of the latest standing reading.
+    ///   - setRules: the rules that the event set.
+    func evaluate(
+        _ device: DeviceFold,
+        from before: Money?,
+        since snapshot: Snapshot? = nil,
+        time: Instant? = nil,
+        setRules: Set<ByteName> = [],
+        position: UInt64,
+        recordedAt: Instant
+    ) {
+        guard asOf == nil, let after = device.exactBalance() else { return }
+        let eventTime = time ?? latestReadAt(of: device)
+        let look = AlertBook.Look(
+            device: device.index, before: before, after: after, position: Position(position), time: eventTime,
+            clock: clock(of: device), setRules: setRules)
+        let requests = device.alerts.look(look) { level in
+            guard let snapshot, let before, change.onlyAddsLater else { return eventTime }
+            var line = line(of: device, since: snapshot)
+            return line.reaches(level, from: before, along: change.added).map(Instant.init(milliseconds:)) ?? eventTime
         }
-        guard before != after else { return }
-        let crossing = device.alerts.follow(
-            device: device.index,
-            from: before,
-            to: after,
-            position: Position(position),
-            eventTime: eventTime
-        ) { level in
-            guard money == nil, change.onlyAddsLater else { return eventTime }
-            let line = CrossingInstant(schedule: device.schedule, zone: device.zone)
-            return line.reached(level, from: before, along: change.added).map(Instant.init(milliseconds:)) ?? eventTime
+        for request in requests {
+            self.request(request, of: device, position: position, recordedAt: recordedAt, eventTime: eventTime)
         }
-        guard let crossing else { return }
-        request(crossing, of: device, position: position, recordedAt: recordedAt, eventTime: eventTime)
+    }
+
+    private func line(of device: DeviceFold, since snapshot: Snapshot) -> CrossingLine {
+        var tiers = device.charges.tiers
+        if device.schedule.hasTiers {
+            for interval in change.added { tiers.add(interval, sign: -1, device.schedule) }
+        }
+        var drops: [CrossingLine.Drop] = []
+        for day in device.charges.standingDays ?? 0...0 where snapshot.standingDays?.contains(day) != true {
+            let amount = device.schedule.standingCharges(day...day)
+            if amount > .zero { drops.append(CrossingLine.Drop(at: device.zone.start(ofDay: day), amount: amount)) }
+        }
+        return CrossingLine(schedule: device.schedule, tiers: tiers, drops: drops)
     }
 
     private func request(
-        _ crossing: AlertBook.Crossing,
+        _ request: AlertBook.Request,
         of device: DeviceFold,
         position: UInt64,
         recordedAt: Instant,
         eventTime: Instant?
     ) {
-        let episode = device.alerts.episodes[crossing.episode]
-        let job = "\(device.name)/\(episode.rule)/\(episode.episode)/crossed"
+        let episode = device.alerts.episodes[request.episode]
+        let job = "\(device.name)/\(episode.rule)/\(episode.episode)/\(request.kind)"
         jobs[ByteName(job)] = PushJobRow(
-            job: job,
-            deviceID: device.index,
-            rule: episode.rule,
-            episode: episode.episode,
-            kind: "crossed",
-            requestedAt: recordedAt,
-            requestedPosition: Position(position),
-            requestedEventTime: eventTime,
-            staleAfterMilliseconds: crossing.rule.staleAfterMilliseconds
-        )
+            job: job, deviceID: device.index, rule: episode.rule, episode: episode.episode, kind: request.kind,
+            requestedAt: recordedAt, requestedPosition: Position(position), requestedEventTime: eventTime,
+            staleAfterMilliseconds: request.staleAfterMilliseconds)
         unwrittenJobs.insert(ByteName(job))
     }
 
-    /// The device's clock as far as readings tell it: the latest standing reading of its billing series.
+    /// The latest standing reading of a device's billing series, held ones and exchanges too.
     func latestReadAt(of device: DeviceFold) -> Instant? {
         device.billingSeries.flatMap { series[Int($0)].latestAt }.map(Instant.init(milliseconds:))
+    }
+
+    /// The device's clock (semantics, section 5), UTC milliseconds.
+    func clock(of device: DeviceFold) -> Int64? {
+        clock(of: device, readAt: device.billingSeries.flatMap { series[Int($0)].latestAt })
+    }
+
+    private func clock(of device: DeviceFold, readAt: Int64?) -> Int64? {
+        if let asOf { return asOf.milliseconds }
+        guard !turnedDays.isEmpty, let turned = turnedDays[ByteName(device.zone.name)] else { return readAt }
+        return readAt.map { max($0, turned) } ?? turned
+    }
+
+    /// Days behind a change, up to the end of the tier period, whose place in the tiers moved.
+    private func noteTierShift(_ device: DeviceFold) {
+        guard device.schedule.hasTiers, !change.onlyAddsLater, let span = change.span else { return }
+        let net =
+            change.added.reduce(Int128(0)) { $0 + Int128($1.quantity) }
+            - change.removed.reduce(Int128(0)) { $0 + Int128($1.quantity) }
+        let first = LocalDate(dayNumber: Int32(device.zone.day(at: span.start))).civil
+        let last = LocalDate(dayNumber: Int32(device.zone.day(at: span.end - 1))).civil
+        if net == 0, first.year == last.year, first.month == last.month { return }
+        guard let end = LocalDate(year: last.year, month: 12, day: 31), let clock = latestReadAt(of: device) else { return }
+        let from = device.zone.day(at: span.start)
+        let through = min(Int(end.dayNumber), device.zone.day(at: clock.milliseconds))
+        if from <= through { device.noteDirtyDays(from...through) }
     }
 
     // MARK: Bookkeeping

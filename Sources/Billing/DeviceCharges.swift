@@ -1,0 +1,76 @@
+package import MeterModel
+
+/// What one device owes for the intervals of its billing series, kept up interval by interval.
+///
+/// Invariants: the exact charges lie within `bounds`, and are equal to both where `bounds.isExact`; they follow from the
+/// schedule, the set of intervals and the span of standing days alone, whatever the order of changes. Wide intervals that
+/// meet several prices are held apart in `wide`, between their bounds until `resolve` works them out.
+package struct DeviceCharges: Sendable {
+    package private(set) var schedule: RateSchedule
+    private var narrow = Money.zero
+    private var wide: [MeteredInterval: ChargeBounds] = [:]
+    private var wideBounds = ChargeBounds.zero
+    package private(set) var tiers = TierCounts()
+    package private(set) var standing = Money.zero
+    /// The local days for which a standing charge is due, whether or not a version asks for one.
+    package private(set) var standingDays: ClosedRange<Int>?
+
+    package init(_ schedule: RateSchedule = .none) { self.schedule = schedule }
+
+    /// All charges, tax included.
+    package var bounds: ChargeBounds {
+        let exact = narrow + tiers.total + standing
+        return ChargeBounds(low: exact + wideBounds.low, high: exact + wideBounds.high)
+    }
+
+    @inline(__always)
+    package mutating func add(_ interval: MeteredInterval) {
+        let charge = schedule.charge(interval)
+        if charge.isExact { narrow += charge.low } else {
+            wide[interval] = charge
+            wideBounds += charge
+        }
+        if schedule.hasTiers { tiers.add(interval, sign: 1, schedule) }
+    }
+
+    package mutating func remove(_ interval: MeteredInterval) {
+        if let charge = wide.removeValue(forKey: interval) {
+            wideBounds -= charge
+        } else {
+            narrow -= schedule.charge(interval).low
+        }
+        if schedule.hasTiers { tiers.add(interval, sign: -1, schedule) }
+    }
+
+    /// Works out every wide interval.
+    package mutating func resolve() {
+        guard !wideBounds.isExact else { return }
+        for (interval, charge) in wide where !charge.isExact {
+            let exact = schedule.exactCharge(interval)
+            wideBounds -= charge
+            let resolved = ChargeBounds(low: exact, high: exact)
+            wide[interval] = resolved
+            wideBounds += resolved
+        }
+    }
+
+    /// All charges exactly.
+    package mutating func exact() -> Money {
+        resolve()
+        return bounds.low
+    }
+
+    /// Makes standing charges due for local days, both ends included; nil: for none.
+    ///
+    /// - Returns: whether the days changed.
+    @discardableResult
+    package mutating func setStandingDays(_ days: ClosedRange<Int>?) -> Bool {
+        guard days != standingDays else { return false }
+        standingDays = days
+        standing = days.map { schedule.standingCharges($0) } ?? .zero
+        return true
+    }
+
+    /// What an interval costs by time of use, tax included (tiers apart).
+    package func exactCharge(_ interval: MeteredInterval) -> Money { schedule.exactCharge(interval) }
+}
