@@ -196,6 +196,7 @@ package struct EventFilter: Sendable {
     /// Kinds of other events; nil is all.
     package var kinds: Set<EventKind>?
 
+    /// Restricts what is given.
     package init(
         devices: Set<UInt32>? = nil,
         readAt: ClosedRange<Int64>? = nil,

@@ -147,17 +147,7 @@ struct RandomItems {
         case .tariffAssigned: .tariffAssigned(TariffAssigned(device: deviceName(), tariff: text(), from: date()))
         case .topUpReceived: .topUpReceived(payment())
         case .topUpRefunded: .topUpRefunded(payment())
-        case .balanceAdjusted:
-            .balanceAdjusted(
-                BalanceAdjusted(
-                    device: deviceName(),
-                    amount: decimal(),
-                    currency: currency(),
-                    reference: text(),
-                    at: instant(),
-                    reason: text()
-                )
-            )
+        case .balanceAdjusted: .balanceAdjusted(adjustment())
         case .alertRuleSet:
             .alertRuleSet(
                 AlertRuleSet(device: deviceName(), change: generator.chance(50) ? .set(rule()) : .remove(text()))
@@ -199,6 +189,17 @@ struct RandomItems {
         let letters = (0..<3).map { _ in UInt8(0x41 + number(0...25)) }
         guard let currency = Currency(String(decoding: letters, as: UTF8.self)) else { fatalError("no currency") }
         return currency
+    }
+
+    private mutating func adjustment() -> BalanceAdjusted {
+        BalanceAdjusted(
+            device: deviceName(),
+            amount: decimal(),
+            currency: currency(),
+            reference: text(),
+            at: instant(),
+            reason: text()
+        )
     }
 
     private mutating func payment() -> Payment {
