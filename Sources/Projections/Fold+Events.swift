@@ -32,7 +32,7 @@ extension Fold {
                 }
             }
         case .tariffPublished(let e): publish(e, at, recordedAt)
-        case .tariffAssigned(let e): assign(device(e.device), e.tariff, from: e.from, at, recordedAt)
+        case .tariffAssigned(let e): reassign(device(e.device), e, at, recordedAt)
         case .topUpReceived(let e): pay(device(e.device), e, .topUp, sign: 1, at, recordedAt)
         case .topUpRefunded(let e): pay(device(e.device), e, .refund, sign: -1, at, recordedAt)
         case .balanceAdjusted(let e):
@@ -66,6 +66,7 @@ extension Fold {
         _ recordedAt: Instant
     ) {
         changeSeries(device, register, unit: unit, position, recordedAt) { series, change in
+            guard counts(instant) else { return }
             series.rule(at: instant.milliseconds, value: value, position: position, &change)
         }
     }
@@ -80,7 +81,9 @@ extension Fold {
             multiplierThousandths: event.multiplier.flatMap { $0.scaled(by: 3) }.map(Int64.init),
             modulus: event.modulus.map { milli($0, unit) }
         )
-        changeSeries(device, event.register, unit: unit, position, recordedAt) { $0.exchange(exchange, &$1) }
+        changeSeries(device, event.register, unit: unit, position, recordedAt) { series, change in
+            if counts(event.at) { series.exchange(exchange, &change) } else { series.noteLaterExchange(at: exchange.at) }
+        }
     }
 
     /// Changes one series of a device, and what follows from it for its balance.
@@ -100,22 +103,22 @@ extension Fold {
             resolveBillingSeries(device)
         }
         let fold = series[Int(index)]
-        let before = device.balance
         change.clear()
         body(fold, &change)
         fold.noteDirty(change)
         enqueue(series: index)
         enqueue(device)
         guard device.billingSeries == index, device.hasBalance else { return }
-        for interval in change.removed { device.charges -= device.schedule.charge(interval) }
-        for interval in change.added { device.charges += device.schedule.charge(interval) }
-        evaluate(device, from: before, position: position, recordedAt: recordedAt, money: nil)
+        follow(device, position: position, recordedAt: recordedAt)
     }
+
+    /// Whether a fact with this time of its own counts.
+    private func counts(_ instant: Instant) -> Bool { asOf.map { instant <= $0 } ?? true }
 
     // MARK: Declarations
 
     private func register(_ device: DeviceFold, _ event: DeviceRegistered, _ position: UInt64, _ recordedAt: Instant) {
-        let before = device.balance
+        let before = device.exactBalance()
         let formerGap = device.declaration.gapAfter
         let formerFactors = DeclaredFactors(device.declaration)
         device.declaration.declare(event)
@@ -128,69 +131,103 @@ extension Fold {
                 series[Int(index)].changeSegments(&change) {
                     $0.declare(
                         multiplierThousandths: event.multiplier == nil ? nil : factors.multiplierThousandths,
-                        modulus: factors.modulus,
-                        maxRate: factors.maxRate,
-                        position: position
-                    )
+                        modulus: factors.modulus, maxRate: factors.maxRate, position: position)
                 }
                 series[Int(index)].noteDirty(change)
                 enqueue(series: index)
             }
         }
         if device.declaration.gapAfter != formerGap { dirtyWholly(device) }
-        if let tariff = event.tariff {
-            device.assign(tariff, from: event.from)
-            noteCurrency(device, tariffs[ByteName(tariff)]?.currency)
-        }
-        reprice(device, from: before, position, recordedAt)
+        if let tariff = event.tariff { assign(device, tariff, from: event.from) }
+        let rules = event.alerts ?? []
+        for rule in rules { device.alerts.set(rule) }
+        reprice(device)
+        change.clear()
+        evaluate(
+            device, from: before, setRules: Set(rules.map { ByteName($0.rule) }), position: position, recordedAt: recordedAt)
     }
 
-    private func assign(
-        _ device: DeviceFold,
-        _ tariff: String,
-        from: LocalDate,
-        _ position: UInt64,
-        _ recordedAt: Instant
-    ) {
-        let before = device.balance
+    private func assign(_ device: DeviceFold, _ tariff: String, from: LocalDate?) {
         device.assign(tariff, from: from)
-        noteCurrency(device, tariffs[ByteName(tariff)]?.currency)
-        reprice(device, from: before, position, recordedAt)
+        if device.currency == nil { device.currency = tariffs[ByteName(tariff)]?.event.currency }
+    }
+
+    private func reassign(_ device: DeviceFold, _ event: TariffAssigned, _ position: UInt64, _ recordedAt: Instant) {
+        let before = device.exactBalance()
+        assign(device, event.tariff, from: event.from)
+        reprice(device)
+        change.clear()
+        evaluate(device, from: before, position: position, recordedAt: recordedAt)
     }
 
     private func publish(_ event: TariffPublished, _ position: UInt64, _ recordedAt: Instant) {
-        tariffs[ByteName(event.tariff)] = event
+        tariffs[ByteName(event.tariff)] = PublishedTariff(event: event, rates: RateSchedule.Tariff(event))
         for device in devices
         where device.assignments.contains(where: { ByteName($0.tariff) == ByteName(event.tariff) }) {
-            reprice(device, from: device.balance, position, recordedAt)
+            let before = device.exactBalance()
+            reprice(device)
+            change.clear()
+            evaluate(device, from: before, position: position, recordedAt: recordedAt)
         }
     }
 
-    /// Works out a device's zone, schedule and charges from what is now declared, and looks whether that crossed a level.
-    private func reprice(_ device: DeviceFold, from before: Money?, _ position: UInt64, _ recordedAt: Instant) {
+    /// Works out a device's zone, schedule and charges from what is now declared.
+    private func reprice(_ device: DeviceFold) {
         let name =
-            device.declaration.timezone ?? device.assignments.first.flatMap { tariffs[ByteName($0.tariff)]?.timezone }
+            device.declaration.timezone
+            ?? device.assignments.first.flatMap { tariffs[ByteName($0.tariff)]?.event.timezone }
         let zone = name.flatMap { zones.rules(of: $0) } ?? .utc
         if zone.name != device.zone.name {
             device.zone = zone
             dirtyWholly(device)
         }
-        device.schedule = RateSchedule(
-            assignments: device.assignments.compactMap { assignment in
-                tariffs[ByteName(assignment.tariff)].map { (from: assignment.from, tariff: $0) }
-            },
-            zone: zone
-        )
-        device.charges = .zero
-        if let index = device.billingSeries {
-            series[Int(index)].forEachInterval(from: Int64.min, to: Int64.max) {
-                device.charges += device.schedule.charge($0)
-            }
-        }
+        var charges = DeviceCharges(
+            RateSchedule(
+                assignments: device.assignments.compactMap { assignment in
+                    tariffs[ByteName(assignment.tariff)].map { (from: assignment.from, tariff: $0.rates) }
+                }, zone: zone))
+        let fold = device.billingSeries.map { series[Int($0)] }
+        fold?.forEachInterval(from: Int64.min, to: Int64.max) { charges.add($0) }
+        device.charges = charges
+        device.updateStanding(firstReadAt: fold?.earliestAt, clock: clock(of: device))
         device.ledgerIsWhollyDirty = true
         enqueue(device)
+    }
+
+    // MARK: Rules and days
+
+    private func setRules(
+        _ device: DeviceFold, _ changes: [AlertRuleSet.Change], _ position: UInt64, _ recordedAt: Instant
+    ) {
+        let before = device.exactBalance()
+        var set: Set<ByteName> = []
+        for change in changes {
+            switch change {
+            case .set(let rule):
+                device.alerts.set(rule)
+                set.insert(ByteName(rule.rule))
+            case .remove(let name):
+                device.alerts.remove(name, position: Position(position), time: latestReadAt(of: device))
+            }
+        }
+        enqueue(device)
         change.clear()
-        evaluate(device, from: before, position: position, recordedAt: recordedAt, money: nil)
+        evaluate(device, from: before, setRules: set, position: position, recordedAt: recordedAt)
+    }
+
+    /// A local day began in a zone: standing charges fall due, and reminders.
+    private func turnDay(_ event: DayTurned, _ position: UInt64, _ recordedAt: Instant) {
+        guard asOf == nil else { return }
+        let zone = ByteName(event.timezone)
+        turnedDays[zone] = max(turnedDays[zone] ?? Int64.min, event.at.milliseconds)
+        for device in devices where ByteName(device.zone.name) == zone && device.hasBalance {
+            let before = device.exactBalance()
+            let fold = device.billingSeries.map { series[Int($0)] }
+            device.updateStanding(firstReadAt: fold?.earliestAt, clock: clock(of: device))
+            enqueue(device)
+            change.clear()
+            evaluate(device, from: before, time: event.at, position: position, recordedAt: recordedAt)
+        }
     }
 
     private func dirtyWholly(_ device: DeviceFold) {
@@ -200,10 +237,6 @@ extension Fold {
         }
         device.ledgerIsWhollyDirty = true
         enqueue(device)
-    }
-
-    private func noteCurrency(_ device: DeviceFold, _ currency: Currency?) {
-        if device.currency == nil { device.currency = currency }
     }
 
     // MARK: Money
@@ -231,13 +264,14 @@ extension Fold {
         _ recordedAt: Instant
     ) {
         guard let money = Money(amount) else { preconditionFailure("the amount \(amount) was admitted") }
-        let before = device.balance
-        noteCurrency(device, currency)
+        if device.currency == nil { device.currency = currency }
+        guard counts(instant) else { return }
+        let before = device.exactBalance()
         let entry = MoneyBook.Entry(at: instant.milliseconds, amount: Money(units: money.units * sign))
         for touched in device.money.add(key, entry) { device.noteDirtyDay(at: touched) }
         enqueue(device)
         guard before != nil else { return }
         change.clear()
-        evaluate(device, from: before, position: position, recordedAt: recordedAt, money: instant)
+        evaluate(device, from: before, time: instant, position: position, recordedAt: recordedAt)
     }
 }

@@ -55,23 +55,14 @@ extension Fold {
 
     // MARK: Devices
 
-    /// Days whose money changed have their whole ledger written, so the billing series' days go along.
+    /// Days whose ledger changed without the buckets are written with the billing series.
     private func extendLedgerSpan(_ device: DeviceFold) {
         guard device.hasBalance, let index = device.billingSeries else { return }
-        let fold = series[Int(index)]
-        if device.ledgerIsWhollyDirty {
-            fold.isWhollyDirty = true
-        } else if let days = device.dirtyDays {
-            let span = (device.zone.start(ofDay: days.first), device.zone.start(ofDay: days.last + 1))
-            fold.dirtySpan = fold.dirtySpan.map { (min($0.start, span.0), max($0.end, span.1)) } ?? span
-        } else {
-            return
-        }
-        enqueue(series: index)
+        if device.ledgerIsWhollyDirty || device.dirtyDays != nil { enqueue(series: index) }
     }
 
     private func writeDevice(_ device: DeviceFold, to writer: ViewWriter) throws {
-        let clock = latestReadAt(of: device)
+        let clock = clock(of: device).map(Instant.init(milliseconds:))
         let fold = device.billingSeries.map { series[Int($0)] }
         let last = fold?.latestReading
         try writer.putDevice(
@@ -96,7 +87,7 @@ extension Fold {
                 BalanceRow(
                     deviceID: device.index,
                     currency: currency,
-                    charges: device.charges,
+                    charges: device.charges.exact(),
                     topUps: device.money.total,
                     asOf: clock
                 )
@@ -108,7 +99,18 @@ extension Fold {
 
     private func writeLedgerOfMoneyAlone(_ device: DeviceFold, to writer: ViewWriter) throws {
         guard device.ledgerIsWhollyDirty || device.dirtyDays != nil else { return }
-        try writer.replaceLedgerDays(device: device.index, from: nil, to: nil, lines: moneyLines(device, days: nil))
+        try writeLedger(device, days: nil, usages: [:], countBefore: 0, to: writer)
+    }
+
+    /// Replaces the ledger of local days; nil: all of it.
+    private func writeLedger(
+        _ device: DeviceFold, days: ClosedRange<Int>?, usages: [Int: DayUsage], countBefore: Int128, to writer: ViewWriter
+    ) throws {
+        let ledger = LedgerDays(charges: device.charges, usages: usages, countBefore: countBefore)
+        let lines = ledger.chargeLines(days ?? -1_000_000...4_000_000) + moneyLines(device, days: days)
+        try writer.replaceLedgerDays(
+            device: device.index, from: days.map { LocalDate(dayNumber: Int32($0.lowerBound)) },
+            to: days.map { LocalDate(dayNumber: Int32($0.upperBound + 1)) }, lines: lines)
     }
 
     // MARK: Series
@@ -119,40 +121,26 @@ extension Fold {
         if fold.anomaliesAreDirty { try writer.replaceAnomalies(series: index, fold.anomalies()) }
         let isBilled = device.billingSeries == index && device.hasBalance
         var span = fold.dirtySpan
-        if fold.isWhollyDirty {
-            if fold.isWritten {
-                try writer.deleteHours(series: index)
-                try writer.deleteDays(series: index)
-                try writer.deleteMonths(series: index)
-            }
-            span = nil
-            fold.forEachInterval(from: Int64.min, to: Int64.max) { interval in
-                span = span.map { ($0.start, interval.end) } ?? (interval.start, interval.end)
-            }
+        if fold.isWhollyDirty, fold.isWritten {
+            try writer.deleteHours(series: index)
+            try writer.deleteDays(series: index)
+            try writer.deleteMonths(series: index)
+        }
+        let isLedgerWhole = isBilled && (fold.isWhollyDirty || device.ledgerIsWhollyDirty)
+        if fold.isWhollyDirty || isLedgerWhole { span = wholeSpan(of: fold) }
+        let ledgerDays = isBilled ? device.dirtyDays : nil
+        if span == nil, let ledgerDays {
+            let day = device.zone.start(ofDay: ledgerDays.first)
+            span = (day, max(day + 1, device.zone.start(ofDay: ledgerDays.first + 1)))
         }
         guard let span else {
-            if isBilled, fold.isWhollyDirty {
-                try writer.replaceLedgerDays(
-                    device: device.index,
-                    from: nil,
-                    to: nil,
-                    lines: moneyLines(device, days: nil)
-                )
-            }
+            if isLedgerWhole { try writeLedger(device, days: nil, usages: [:], countBefore: 0, to: writer) }
             return
         }
-        let sink = RowSink(
-            writer: writer,
-            series: index,
-            schedule: isBilled ? device.schedule : nil
-        )
         var pass = BucketPass(
-            span: span,
-            zone: device.zone,
-            gapAfter: device.declaration.gapAfter,
-            cutsHours: writer.hoursAreOn,
-            sink: sink
-        )
+            span: span, ledgerDays: ledgerDays, zone: device.zone, schedule: isBilled ? device.schedule : nil,
+            gapAfter: device.declaration.gapAfter, cutsHours: writer.hoursAreOn,
+            sink: BucketRows(writer: writer, series: index))
         if fold.hasStaleRows, !fold.isWhollyDirty {
             try writer.deleteHours(series: index, fromStart: pass.hours.lowerBound, toEnd: pass.hours.upperBound)
             try writer.deleteDays(series: index, fromStart: pass.days.lowerBound, toEnd: pass.days.upperBound)
@@ -163,15 +151,18 @@ extension Fold {
         if let error = pass.sink.error { throw error }
         guard isBilled else { return }
         let first = device.zone.day(at: pass.days.lowerBound)
-        let last = device.zone.day(at: pass.days.upperBound - 1)
-        let whole = fold.isWhollyDirty
-        let lines = pass.sink.energyLines + moneyLines(device, days: whole ? nil : first...last)
-        try writer.replaceLedgerDays(
-            device: device.index,
-            from: whole ? nil : LocalDate(dayNumber: Int32(first)),
-            to: whole ? nil : LocalDate(dayNumber: Int32(last + 1)),
-            lines: lines
-        )
+        let last = max(first, device.zone.day(at: pass.days.upperBound - 1))
+        try writeLedger(
+            device, days: isLedgerWhole ? nil : first...last, usages: pass.sink.usages,
+            countBefore: isLedgerWhole ? 0 : pass.countBeforeDays, to: writer)
+    }
+
+    private func wholeSpan(of fold: SeriesFold) -> (start: Int64, end: Int64)? {
+        var span: (start: Int64, end: Int64)?
+        fold.forEachInterval(from: Int64.min, to: Int64.max) { interval in
+            span = (span?.start ?? interval.start, interval.end)
+        }
+        return span
     }
 
     /// One line a day and kind of money; nil: of all days.
@@ -191,68 +182,42 @@ extension Fold {
     }
 }
 
-/// Writes the buckets of one series, and where it is billed gathers its days' ledger lines.
-private struct RowSink: BucketSink {
+/// Writes the buckets of one series, and keeps what its days used.
+private struct BucketRows: BucketSink {
     let writer: ViewWriter
     let series: UInt32
-    let schedule: RateSchedule?
-    var energyLines: [LedgerLine] = []
+    var usages: [Int: DayUsage] = [:]
     /// The first error; what comes after it is not written.
     var error: (any Error)?
 
-    private mutating func attempt(_ body: (RowSink) throws -> Void) {
+    private mutating func attempt(_ body: (BucketRows) throws -> Void) {
         guard error == nil else { return }
         do { try body(self) } catch { self.error = error }
     }
 
     mutating func hour(_ bucket: Bucket) {
-        attempt { sink in
-            try sink.writer.putHour(
-                series: sink.series,
-                start: bucket.start,
-                end: bucket.end,
-                quantity: bucket.quantity,
-                estimated: bucket.estimated,
-                complete: bucket.isComplete
-            )
+        attempt { rows in
+            try rows.writer.putHour(
+                series: rows.series, start: bucket.start, end: bucket.end, quantity: bucket.quantity,
+                estimated: bucket.estimated, complete: bucket.isComplete)
         }
     }
 
     mutating func day(_ bucket: Bucket, _ day: LocalDate) {
-        attempt { sink in
-            try sink.writer.putDay(
-                series: sink.series,
-                day: day,
-                start: bucket.start,
-                end: bucket.end,
-                quantity: bucket.quantity,
-                estimated: bucket.estimated,
-                complete: bucket.isComplete
-            )
+        attempt { rows in
+            try rows.writer.putDay(
+                series: rows.series, day: day, start: bucket.start, end: bucket.end, quantity: bucket.quantity,
+                estimated: bucket.estimated, complete: bucket.isComplete)
         }
-        guard let price = schedule?.priceMicro(at: bucket.start) else { return }
-        let line = LedgerLine(
-            day: day,
-            kind: .energy,
-            period: "default",
-            quantityMilli: bucket.quantity,
-            price: ExactDecimal(Int128(price), fractionDigits: 6),
-            amount: -RateSchedule.amount(quantity: bucket.quantity, priceMicro: price)
-        )
-        if !line.isNothing { energyLines.append(line) }
     }
 
     mutating func month(_ bucket: Bucket, _ month: LocalDate) {
-        attempt { sink in
-            try sink.writer.putMonth(
-                series: sink.series,
-                month: month,
-                start: bucket.start,
-                end: bucket.end,
-                quantity: bucket.quantity,
-                estimated: bucket.estimated,
-                complete: bucket.isComplete
-            )
+        attempt { rows in
+            try rows.writer.putMonth(
+                series: rows.series, month: month, start: bucket.start, end: bucket.end, quantity: bucket.quantity,
+                estimated: bucket.estimated, complete: bucket.isComplete)
         }
     }
+
+    mutating func usage(_ usage: DayUsage) { usages[usage.day] = usage }
 }

@@ -28,6 +28,8 @@ struct MeterSegments {
     private var declaredModulus: Int64?
     private(set) var thousandths: [Int64] = [1000]
     private(set) var moduli: [Int64?] = [nil]
+    /// The latest exchange known that does not count.
+    private var latestLaterExchange = Int64.min
     /// mWh or mL an hour.
     var maxRate: Int64?
 
@@ -52,6 +54,8 @@ struct MeterSegments {
         settle()
     }
 
+    mutating func noteLaterExchange(at instant: Int64) { latestLaterExchange = max(latestLaterExchange, instant) }
+
     /// What the device declares, for the segment before the first exchange.
     mutating func declare(multiplierThousandths: Int64?, modulus: Int64?, maxRate: Int64?, position: UInt64) {
         if let multiplierThousandths {
@@ -64,7 +68,7 @@ struct MeterSegments {
 
     /// A correction for the segment that contains `at`; nil means the latest segment known now.
     mutating func correctMultiplier(at instant: Int64?, thousandths: Int64, position: UInt64) {
-        let anchor = instant ?? exchanges.last?.at ?? Int64.min
+        let anchor = instant ?? max(exchanges.last?.at ?? Int64.min, latestLaterExchange)
         multipliers.append(Telling(anchor: anchor, value: thousandths, position: position))
         settle()
     }

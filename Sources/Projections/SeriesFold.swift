@@ -56,7 +56,7 @@ final class SeriesFold {
     // MARK: Readings
 
     func receive(_ reading: ReadingRecord, position: UInt64, _ change: inout IntervalChange) {
-        if kind == .undecided { decideKind(reading.traits.isInterval, &change) }
+        decideKind(reading.traits.isInterval, &change)
         guard (kind == .interval) == reading.traits.isInterval else { return setAside(reading, position, &change) }
         if kind == .interval {
             let isNew = intervals.receive(reading, position: position, segments: register.segments, &change)
@@ -90,7 +90,9 @@ final class SeriesFold {
         return count
     }
 
-    private func decideKind(_ isInterval: Bool, _ change: inout IntervalChange) {
+    /// The kind of the first accepted reading decides.
+    func decideKind(_ isInterval: Bool, _ change: inout IntervalChange) {
+        guard kind == .undecided else { return }
         kind = isInterval ? .interval : .register
         guard isInterval, !register.entries.isEmpty else { return }
         // What corrections and exchanges had made of a register counts for nothing in a series of intervals.
@@ -192,6 +194,9 @@ final class SeriesFold {
         register.exchange(exchange, &change)
         change.touchesAnomalies = true
     }
+
+    /// An exchange that does not count yet is known all the same: a multiplier told without a time is meant for it.
+    func noteLaterExchange(at instant: Int64) { register.segments.noteLaterExchange(at: instant) }
 
     /// Changes multipliers, moduli or the greatest rate, and decides everything again.
     func changeSegments(_ change: inout IntervalChange, _ mutate: (inout MeterSegments) -> Void) {
