@@ -24,23 +24,24 @@ extension Admission {
         -> MeterEvent
     {
         switch event {
-        case .readingCorrected(let e): .readingCorrected(try check(e, defaults, latest))
-        case .readingVoided(let e): .readingVoided(try check(e, defaults, latest))
-        case .deviceRegistered(let e): .deviceRegistered(try check(e))
-        case .meterExchanged(let e): .meterExchanged(try check(e, defaults, latest))
-        case .multiplierCorrected(let e): .multiplierCorrected(try check(e, defaults, latest))
-        case .tariffPublished(let e): .tariffPublished(try check(e))
-        case .tariffAssigned(let e): .tariffAssigned(try check(e))
-        case .topUpReceived(let e): .topUpReceived(try check(e, .topUp, latest))
-        case .topUpRefunded(let e): .topUpRefunded(try check(e, .refund, latest))
-        case .balanceAdjusted(let e): .balanceAdjusted(try check(e, latest))
-        case .pushSettled(let e): .pushSettled(try check(e, latest))
-        case .alertRuleSet:
-            throw Refusal(
-                .ruleInvalid,
-                "alert rules of one's own are not supported yet; every balance has the rule zero"
-            )
-        case .dayTurned: throw Refusal(.notAllowed, "DayTurned is not supported yet")
+        case .readingCorrected(let e): return .readingCorrected(try check(e, defaults, latest))
+        case .readingVoided(let e): return .readingVoided(try check(e, defaults, latest))
+        case .deviceRegistered(let e): return .deviceRegistered(try check(e))
+        case .meterExchanged(let e): return .meterExchanged(try check(e, defaults, latest))
+        case .multiplierCorrected(let e): return .multiplierCorrected(try check(e, defaults, latest))
+        case .tariffPublished(let e): return .tariffPublished(try check(e))
+        case .tariffAssigned(let e): return .tariffAssigned(try check(e))
+        case .topUpReceived(let e): return .topUpReceived(try check(e, .topUp, latest))
+        case .topUpRefunded(let e): return .topUpRefunded(try check(e, .refund, latest))
+        case .balanceAdjusted(let e): return .balanceAdjusted(try check(e, latest))
+        case .pushSettled(let e): return .pushSettled(try check(e, latest))
+        case .alertRuleSet(let e):
+            try checkRegistered(state(of: e.device), e.device)
+            return event
+        case .dayTurned(let e):
+            try checkTime(e.at, latest)
+            try checkZone(e.timezone)
+            return event
         }
     }
 
@@ -161,24 +162,12 @@ extension Admission {
         if !event.utility.allows(unit) || (declaration.dimension ?? unit.dimension) != unit.dimension {
             throw Admission.unitMismatch(event.device, unit)
         }
-        if event.alerts != nil {
-            throw Refusal(
-                .ruleInvalid,
-                "alert rules of one's own are not supported yet; every balance has the rule zero"
-            )
-        }
         if let tariff = event.tariff { try checkTariff(tariff, unit.dimension, state, event.device) }
         return event
     }
 
     private func check(_ event: TariffPublished) throws(Refusal) -> TariffPublished {
         if let zone = event.timezone { try checkZone(zone) }
-        if let version = event.versions.first(where: { !$0.isFlat }) {
-            throw Refusal(
-                .tariffInvalid,
-                "the version from \(version.from) has periods, tiers, standingCharge or tax, which are not supported yet"
-            )
-        }
         guard let known = tariffs[ByteName(event.tariff)] else { return event }
         if known.unit != event.unit {
             throw Refusal(.unitMismatch, "the tariff \(event.tariff) prices \(known.unit.symbol), and that stays")

@@ -26,7 +26,9 @@ package struct DeviceCharges: Sendable {
     @inline(__always)
     package mutating func add(_ interval: MeteredInterval) {
         let charge = schedule.charge(interval)
-        if charge.isExact { narrow += charge.low } else {
+        if charge.isExact {
+            narrow += charge.low
+        } else {
             wide[interval] = charge
             wideBounds += charge
         }

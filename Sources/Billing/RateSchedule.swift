@@ -44,7 +44,8 @@ package struct RateSchedule: Sendable {
         firstDay = first.from.map { Int($0.dayNumber) }
         for (i, assignment) in assignments.enumerated() {
             let begin = assignment.from.map { zone.start(ofDay: Int($0.dayNumber)) } ?? Int64.min
-            let end = i + 1 < assignments.count ? assignments[i + 1].from.map { zone.start(ofDay: Int($0.dayNumber)) } : nil
+            let end =
+                i + 1 < assignments.count ? assignments[i + 1].from.map { zone.start(ofDay: Int($0.dayNumber)) } : nil
             append(Window(start: begin, rates: nil))
             for version in assignment.tariff.versions {
                 let start = max(begin, zone.start(ofDay: Int(version.from.dayNumber)))
@@ -96,7 +97,10 @@ package struct RateSchedule: Sendable {
 
     /// What the local clock reads decides: a skipped hour has no length, a repeated one counts twice.
     private static func period(
-        _ rates: VersionRates, _ zone: ZoneRules, at instant: Int64, upTo limit: Int64
+        _ rates: VersionRates,
+        _ zone: ZoneRules,
+        at instant: Int64,
+        upTo limit: Int64
     ) -> (index: Int, until: Int64) {
         var from = instant
         let index = Int(rates.periodOfMinute[minuteOfWeek(from, zone)])
@@ -146,7 +150,11 @@ package struct RateSchedule: Sendable {
 
     @inline(__always)
     private func charge(
-        _ interval: MeteredInterval, from start: Int64, to end: Int64, _ quantity: Int64, _ rates: VersionRates
+        _ interval: MeteredInterval,
+        from start: Int64,
+        to end: Int64,
+        _ quantity: Int64,
+        _ rates: VersionRates
     ) -> ChargeBounds {
         if rates.lowestMicro == rates.highestMicro {
             return ChargeBounds(exactly: rates.taxed(Int128(quantity) * Int128(rates.lowestMicro)))
@@ -154,7 +162,8 @@ package struct RateSchedule: Sendable {
         if end - start > RateSchedule.wideMilliseconds {
             return ChargeBounds(
                 low: Money(units: rates.taxed(Int128(quantity) * Int128(rates.lowestMicro))),
-                high: Money(units: rates.taxed(Int128(quantity) * Int128(rates.highestMicro))))
+                high: Money(units: rates.taxed(Int128(quantity) * Int128(rates.highestMicro)))
+            )
         }
         return ChargeBounds(exactly: exactUnits(interval, from: start, to: end, rates))
     }
@@ -173,7 +182,9 @@ package struct RateSchedule: Sendable {
         return Money(units: units)
     }
 
-    private func exactUnits(_ interval: MeteredInterval, from start: Int64, to end: Int64, _ rates: VersionRates) -> Int128 {
+    private func exactUnits(_ interval: MeteredInterval, from start: Int64, to end: Int64, _ rates: VersionRates)
+        -> Int128
+    {
         var cost: Int128 = 0
         var at = start
         var counted = start == interval.start ? 0 : interval.quantity(upTo: start)

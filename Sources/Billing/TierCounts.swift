@@ -64,8 +64,13 @@ package struct TierCounts: Sendable {
         let monthEnd = zone.start(ofDay: Int(first.firstOfNextMonth.dayNumber))
         pieces.insert(
             Piece(
-                start: max(monthStart, schedule.windows[window].start), end: min(monthEnd, schedule.end(ofWindow: window)),
-                month: Int32(year * 12 + month - 1), window: window), at: low)
+                start: max(monthStart, schedule.windows[window].start),
+                end: min(monthEnd, schedule.end(ofWindow: window)),
+                month: Int32(year * 12 + month - 1),
+                window: window
+            ),
+            at: low
+        )
         return low
     }
 

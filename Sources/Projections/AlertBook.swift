@@ -121,15 +121,22 @@ struct AlertBook {
                 guard look.after > rules[i].rearm else { continue }
                 close(open, look.position, look.time)
                 rules[i].openEpisode = nil
-                if rules[i].rule.cleared, pushes[open].hasCrossedJob { requests.append(request(open, "cleared", rules[i])) }
+                if rules[i].rule.cleared, pushes[open].hasCrossedJob {
+                    requests.append(request(open, "cleared", rules[i]))
+                }
             } else if look.after <= rules[i].level {
                 // Whoever sets a rule, or begins below it, is not paged for it.
                 let isSilent = look.before == nil || look.setRules.contains(ByteName(rules[i].rule.rule))
                 let episode = open(
-                    rules[i], look, before: isSilent ? look.after : look.before ?? look.after,
-                    crossedAt: isSilent ? look.time : crossedAt(rules[i].level))
+                    rules[i],
+                    look,
+                    before: isSilent ? look.after : look.before ?? look.after,
+                    crossedAt: isSilent ? look.time : crossedAt(rules[i].level)
+                )
                 rules[i].openEpisode = episode
-                if !isSilent, severest.map({ rules[i].level < rules[$0.state].level }) ?? true { severest = (i, episode) }
+                if !isSilent, severest.map({ rules[i].level < rules[$0.state].level }) ?? true {
+                    severest = (i, episode)
+                }
             }
         }
         if let severest {
@@ -168,8 +175,15 @@ struct AlertBook {
         unwritten.insert(episodes.count)
         episodes.append(
             EpisodeRow(
-                deviceID: look.device, rule: state.rule.rule, episode: number, position: look.position,
-                crossedAt: crossedAt, balanceBefore: before, balanceAfter: look.after))
+                deviceID: look.device,
+                rule: state.rule.rule,
+                episode: number,
+                position: look.position,
+                crossedAt: crossedAt,
+                balanceBefore: before,
+                balanceAfter: look.after
+            )
+        )
         pushes.append(Pushes())
         return episodes.count - 1
     }

@@ -145,7 +145,8 @@ struct BucketPass<Sink: BucketSink> {
         month = (
             Bucket(
                 start: zone.start(ofDay: Int(first.dayNumber)),
-                end: zone.start(ofDay: Int(first.firstOfNextMonth.dayNumber))),
+                end: zone.start(ofDay: Int(first.firstOfNextMonth.dayNumber))
+            ),
             first
         )
     }

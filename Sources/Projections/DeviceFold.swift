@@ -58,7 +58,11 @@ final class DeviceFold {
         let assignment = Assignment(from: from, tariff: tariff)
         func key(_ date: LocalDate?) -> Int32 { date?.dayNumber ?? Int32.min }
         if let i = assignments.firstIndex(where: { key($0.from) >= key(from) }) {
-            if assignments[i].from == from { assignments[i] = assignment } else { assignments.insert(assignment, at: i) }
+            if assignments[i].from == from {
+                assignments[i] = assignment
+            } else {
+                assignments.insert(assignment, at: i)
+            }
         } else {
             assignments.append(assignment)
         }

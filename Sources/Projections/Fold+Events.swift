@@ -82,7 +82,11 @@ extension Fold {
             modulus: event.modulus.map { milli($0, unit) }
         )
         changeSeries(device, event.register, unit: unit, position, recordedAt) { series, change in
-            if counts(event.at) { series.exchange(exchange, &change) } else { series.noteLaterExchange(at: exchange.at) }
+            if counts(event.at) {
+                series.exchange(exchange, &change)
+            } else {
+                series.noteLaterExchange(at: exchange.at)
+            }
         }
     }
 
@@ -131,7 +135,10 @@ extension Fold {
                 series[Int(index)].changeSegments(&change) {
                     $0.declare(
                         multiplierThousandths: event.multiplier == nil ? nil : factors.multiplierThousandths,
-                        modulus: factors.modulus, maxRate: factors.maxRate, position: position)
+                        modulus: factors.modulus,
+                        maxRate: factors.maxRate,
+                        position: position
+                    )
                 }
                 series[Int(index)].noteDirty(change)
                 enqueue(series: index)
@@ -144,7 +151,12 @@ extension Fold {
         reprice(device)
         change.clear()
         evaluate(
-            device, from: before, setRules: Set(rules.map { ByteName($0.rule) }), position: position, recordedAt: recordedAt)
+            device,
+            from: before,
+            setRules: Set(rules.map { ByteName($0.rule) }),
+            position: position,
+            recordedAt: recordedAt
+        )
     }
 
     private func assign(_ device: DeviceFold, _ tariff: String, from: LocalDate?) {
@@ -185,7 +197,10 @@ extension Fold {
             RateSchedule(
                 assignments: device.assignments.compactMap { assignment in
                     tariffs[ByteName(assignment.tariff)].map { (from: assignment.from, tariff: $0.rates) }
-                }, zone: zone))
+                },
+                zone: zone
+            )
+        )
         let fold = device.billingSeries.map { series[Int($0)] }
         fold?.forEachInterval(from: Int64.min, to: Int64.max) { charges.add($0) }
         device.charges = charges
@@ -197,7 +212,10 @@ extension Fold {
     // MARK: Rules and days
 
     private func setRules(
-        _ device: DeviceFold, _ changes: [AlertRuleSet.Change], _ position: UInt64, _ recordedAt: Instant
+        _ device: DeviceFold,
+        _ changes: [AlertRuleSet.Change],
+        _ position: UInt64,
+        _ recordedAt: Instant
     ) {
         let before = device.exactBalance()
         var set: Set<ByteName> = []

@@ -104,13 +104,20 @@ extension Fold {
 
     /// Replaces the ledger of local days; nil: all of it.
     private func writeLedger(
-        _ device: DeviceFold, days: ClosedRange<Int>?, usages: [Int: DayUsage], countBefore: Int128, to writer: ViewWriter
+        _ device: DeviceFold,
+        days: ClosedRange<Int>?,
+        usages: [Int: DayUsage],
+        countBefore: Int128,
+        to writer: ViewWriter
     ) throws {
         let ledger = LedgerDays(charges: device.charges, usages: usages, countBefore: countBefore)
         let lines = ledger.chargeLines(days ?? -1_000_000...4_000_000) + moneyLines(device, days: days)
         try writer.replaceLedgerDays(
-            device: device.index, from: days.map { LocalDate(dayNumber: Int32($0.lowerBound)) },
-            to: days.map { LocalDate(dayNumber: Int32($0.upperBound + 1)) }, lines: lines)
+            device: device.index,
+            from: days.map { LocalDate(dayNumber: Int32($0.lowerBound)) },
+            to: days.map { LocalDate(dayNumber: Int32($0.upperBound + 1)) },
+            lines: lines
+        )
     }
 
     // MARK: Series
@@ -138,9 +145,14 @@ extension Fold {
             return
         }
         var pass = BucketPass(
-            span: span, ledgerDays: ledgerDays, zone: device.zone, schedule: isBilled ? device.schedule : nil,
-            gapAfter: device.declaration.gapAfter, cutsHours: writer.hoursAreOn,
-            sink: BucketRows(writer: writer, series: index))
+            span: span,
+            ledgerDays: ledgerDays,
+            zone: device.zone,
+            schedule: isBilled ? device.schedule : nil,
+            gapAfter: device.declaration.gapAfter,
+            cutsHours: writer.hoursAreOn,
+            sink: BucketRows(writer: writer, series: index)
+        )
         if fold.hasStaleRows, !fold.isWhollyDirty {
             try writer.deleteHours(series: index, fromStart: pass.hours.lowerBound, toEnd: pass.hours.upperBound)
             try writer.deleteDays(series: index, fromStart: pass.days.lowerBound, toEnd: pass.days.upperBound)
@@ -153,8 +165,12 @@ extension Fold {
         let first = device.zone.day(at: pass.days.lowerBound)
         let last = max(first, device.zone.day(at: pass.days.upperBound - 1))
         try writeLedger(
-            device, days: isLedgerWhole ? nil : first...last, usages: pass.sink.usages,
-            countBefore: isLedgerWhole ? 0 : pass.countBeforeDays, to: writer)
+            device,
+            days: isLedgerWhole ? nil : first...last,
+            usages: pass.sink.usages,
+            countBefore: isLedgerWhole ? 0 : pass.countBeforeDays,
+            to: writer
+        )
     }
 
     private func wholeSpan(of fold: SeriesFold) -> (start: Int64, end: Int64)? {
@@ -198,24 +214,41 @@ private struct BucketRows: BucketSink {
     mutating func hour(_ bucket: Bucket) {
         attempt { rows in
             try rows.writer.putHour(
-                series: rows.series, start: bucket.start, end: bucket.end, quantity: bucket.quantity,
-                estimated: bucket.estimated, complete: bucket.isComplete)
+                series: rows.series,
+                start: bucket.start,
+                end: bucket.end,
+                quantity: bucket.quantity,
+                estimated: bucket.estimated,
+                complete: bucket.isComplete
+            )
         }
     }
 
     mutating func day(_ bucket: Bucket, _ day: LocalDate) {
         attempt { rows in
             try rows.writer.putDay(
-                series: rows.series, day: day, start: bucket.start, end: bucket.end, quantity: bucket.quantity,
-                estimated: bucket.estimated, complete: bucket.isComplete)
+                series: rows.series,
+                day: day,
+                start: bucket.start,
+                end: bucket.end,
+                quantity: bucket.quantity,
+                estimated: bucket.estimated,
+                complete: bucket.isComplete
+            )
         }
     }
 
     mutating func month(_ bucket: Bucket, _ month: LocalDate) {
         attempt { rows in
             try rows.writer.putMonth(
-                series: rows.series, month: month, start: bucket.start, end: bucket.end, quantity: bucket.quantity,
-                estimated: bucket.estimated, complete: bucket.isComplete)
+                series: rows.series,
+                month: month,
+                start: bucket.start,
+                end: bucket.end,
+                quantity: bucket.quantity,
+                estimated: bucket.estimated,
+                complete: bucket.isComplete
+            )
         }
     }
 

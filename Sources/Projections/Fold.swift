@@ -198,7 +198,8 @@ package final class Fold {
         let after = device.money.total - device.charges.exact()
         guard device.needsLook(device.charges.bounds, clock: clock(of: device) ?? Int64.min) else { return }
         // Undone exactly, for what was held between bounds before is gone.
-        var before = after + (device.charges.tiers.total - snapshot.tiers) + (device.charges.standing - snapshot.standing)
+        var before =
+            after + (device.charges.tiers.total - snapshot.tiers) + (device.charges.standing - snapshot.standing)
         for interval in change.added { before += device.schedule.exactCharge(interval) }
         for interval in change.removed { before -= device.schedule.exactCharge(interval) }
         evaluate(device, from: before, since: snapshot, position: position, recordedAt: recordedAt)
@@ -222,8 +223,14 @@ package final class Fold {
         guard asOf == nil, let after = device.exactBalance() else { return }
         let eventTime = time ?? latestReadAt(of: device)
         let look = AlertBook.Look(
-            device: device.index, before: before, after: after, position: Position(position), time: eventTime,
-            clock: clock(of: device), setRules: setRules)
+            device: device.index,
+            before: before,
+            after: after,
+            position: Position(position),
+            time: eventTime,
+            clock: clock(of: device),
+            setRules: setRules
+        )
         let requests = device.alerts.look(look) { level in
             guard let snapshot, let before, change.onlyAddsLater else { return eventTime }
             var line = line(of: device, since: snapshot)
@@ -257,9 +264,16 @@ package final class Fold {
         let episode = device.alerts.episodes[request.episode]
         let job = "\(device.name)/\(episode.rule)/\(episode.episode)/\(request.kind)"
         jobs[ByteName(job)] = PushJobRow(
-            job: job, deviceID: device.index, rule: episode.rule, episode: episode.episode, kind: request.kind,
-            requestedAt: recordedAt, requestedPosition: Position(position), requestedEventTime: eventTime,
-            staleAfterMilliseconds: request.staleAfterMilliseconds)
+            job: job,
+            deviceID: device.index,
+            rule: episode.rule,
+            episode: episode.episode,
+            kind: request.kind,
+            requestedAt: recordedAt,
+            requestedPosition: Position(position),
+            requestedEventTime: eventTime,
+            staleAfterMilliseconds: request.staleAfterMilliseconds
+        )
         unwrittenJobs.insert(ByteName(job))
     }
 
@@ -288,7 +302,9 @@ package final class Fold {
         let first = LocalDate(dayNumber: Int32(device.zone.day(at: span.start))).civil
         let last = LocalDate(dayNumber: Int32(device.zone.day(at: span.end - 1))).civil
         if net == 0, first.year == last.year, first.month == last.month { return }
-        guard let end = LocalDate(year: last.year, month: 12, day: 31), let clock = latestReadAt(of: device) else { return }
+        guard let end = LocalDate(year: last.year, month: 12, day: 31), let clock = latestReadAt(of: device) else {
+            return
+        }
         let from = device.zone.day(at: span.start)
         let through = min(Int(end.dayNumber), device.zone.day(at: clock.milliseconds))
         if from <= through { device.noteDirtyDays(from...through) }

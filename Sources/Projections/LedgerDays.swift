@@ -29,8 +29,14 @@ struct LedgerDays {
                 untaxed += cost
                 lines.append(
                     LedgerLine(
-                        day: LocalDate(dayNumber: Int32(day)), kind: .energy, period: period.name, quantityMilli: quantity,
-                        price: ExactDecimal(Int128(period.priceMicro), fractionDigits: 6), amount: amount(-cost)))
+                        day: LocalDate(dayNumber: Int32(day)),
+                        kind: .energy,
+                        period: period.name,
+                        quantityMilli: quantity,
+                        price: ExactDecimal(Int128(period.priceMicro), fractionDigits: 6),
+                        amount: amount(-cost)
+                    )
+                )
             }
             if rates.tierPeriod != nil {
                 let before = count.before(day, first: days.lowerBound, start: start, self)
@@ -40,7 +46,9 @@ struct LedgerDays {
                 untaxed += cost
                 lines.append(LedgerLine(day: LocalDate(dayNumber: Int32(day)), kind: .tier, amount: amount(-cost)))
             }
-            if rates.standingMicro > 0, charges.standingDays?.contains(day) == true, schedule.zone.dayCount(day...day) > 0 {
+            if rates.standingMicro > 0, charges.standingDays?.contains(day) == true,
+                schedule.zone.dayCount(day...day) > 0
+            {
                 let cost = Int128(rates.standingMicro) * 1_000_000
                 untaxed += cost
                 lines.append(LedgerLine(day: LocalDate(dayNumber: Int32(day)), kind: .standing, amount: amount(-cost)))
@@ -74,7 +82,9 @@ struct LedgerDays {
             let schedule = ledger.schedule
             let month = LocalDate(dayNumber: Int32(day)).firstOfMonth
             let piece = max(
-                schedule.zone.start(ofDay: Int(month.dayNumber)), schedule.windows[schedule.window(at: start)].start)
+                schedule.zone.start(ofDay: Int(month.dayNumber)),
+                schedule.windows[schedule.window(at: start)].start
+            )
             if piece != pieceStart {
                 count = ledger.charges.tiers.countBefore(pieceAt: piece, schedule)
                 // Only the first day's piece may have begun before the days at hand.

@@ -15,10 +15,11 @@ package final class ViewProjector {
     /// - Parameters:
     ///   - store: new views, or such as `loadWritten` is told to bring the fold to.
     ///   - zones: the rules by which local hours and days are cut.
-    package init(store: ViewStore, zones: any ZoneSource) {
+    ///   - asOf: only what was true at this instant counts; nil: all that is known. Good for consumption, balance and ledger.
+    package init(store: ViewStore, zones: any ZoneSource, asOf: Instant? = nil) {
         self.store = store
         self.zones = zones
-        fold = Fold(zones: zones)
+        fold = Fold(zones: zones, asOf: asOf)
     }
 
     /// The last position folded.
@@ -76,9 +77,14 @@ package final class ViewProjector {
         fold.markWritten()
     }
 
-    /// Whether a job's episode is still open: what decides between delivery and `superseded`.
-    package func isOpen(_ job: PushJobRow) -> Bool {
-        fold.devices[Int(job.deviceID)].alerts.isOpen(rule: job.rule, episode: job.episode)
+    /// Whether a job has nothing to tell any more: a crossing or reminder whose episode closed, a clearing whose crossing
+    /// nobody was told of (semantics, section 7).
+    package func isSuperseded(_ job: PushJobRow) -> Bool {
+        if job.kind == "cleared" {
+            let crossed = String(job.job.dropLast("cleared".count)) + "crossed"
+            return fold.jobs[ByteName(crossed)]?.state != .delivered
+        }
+        return !fold.devices[Int(job.deviceID)].alerts.isOpen(rule: job.rule, episode: job.episode)
     }
 }
 

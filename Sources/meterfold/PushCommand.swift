@@ -39,7 +39,7 @@ struct PushCommand: ParsableCommand {
             var outcomes: [PushOutcome] = []
             for job in jobs {
                 let kind: PushOutcome.Kind
-                if !projector.isOpen(job) {
+                if projector.isSuperseded(job) {
                     kind = .superseded
                 } else if let time = job.requestedEventTime,
                     now.milliseconds - time.milliseconds > job.staleAfterMilliseconds

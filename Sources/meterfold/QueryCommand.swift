@@ -28,7 +28,16 @@ struct QueryCommand: ParsableCommand {
     @Option(help: "Up to this local date or instant, itself not included.") var to: String?
     @Option(help: "Buckets of consumption.") var by: ViewQuery.Bucket = .day
     @Option(help: "What the views would have said after the event with this position.") var atPosition: UInt64?
+    @Option(help: "What was true at this instant; of consumption, balance and ledger.") var asOf: String?
     @Option(help: "How rows are printed.") var format: RowFormat = .table
+
+    func validate() throws {
+        guard let asOf else { return }
+        guard [.consumption, .balance, .ledger].contains(subject) else {
+            throw ValidationError("--as-of goes with consumption, balance and ledger")
+        }
+        if Instant(text: asOf) == nil { throw ValidationError("--as-of takes an instant, not '\(asOf)'") }
+    }
 
     func run() throws {
         let directory = location.directory
@@ -66,9 +75,11 @@ struct QueryCommand: ParsableCommand {
     private func openStore(_ directory: DataDirectory, _ zones: FoundationZoneSource) throws -> ViewStore {
         let reader = try EventLogReader(directory: directory.path)
         let head = try reader.segments().compactMap(\.lastPosition).last ?? 0
-        if let atPosition {
+        if atPosition != nil || asOf != nil {
             let store = try ViewStore.inMemory()
-            _ = try Views.fold(directory, through: Position(min(atPosition, head)), into: store, zones: zones)
+            let last = Position(min(atPosition ?? head, head))
+            let instant = asOf.flatMap { Instant(text: $0) }
+            if last > .origin { _ = try Views.fold(directory, through: last, into: store, zones: zones, asOf: instant) }
             return store
         }
         if case .current(let store) = try current(directory, head, zones) {

@@ -74,7 +74,9 @@ enum Views {
 
     /// Folds the log up to a position into a store, all rows anew.
     ///
-    /// - Parameter last: nil is as far as there is.
+    /// - Parameters:
+    ///   - last: nil is as far as there is.
+    ///   - asOf: only what was true at this instant counts.
     /// - Returns: the last position folded.
     static func fold(
         _ directory: DataDirectory,
@@ -82,9 +84,10 @@ enum Views {
         into store: ViewStore,
         zones: any ZoneSource,
         chain: Digest32 = .zero,
+        asOf: Instant? = nil,
         progress: Progress? = nil
     ) throws -> Position {
-        let projector = ViewProjector(store: store, zones: zones)
+        let projector = ViewProjector(store: store, zones: zones, asOf: asOf)
         let reader = try EventLogReader(directory: directory.path)
         var known = SeriesDirectory()
         try reader.forEachBlock(from: Position(1), through: last) { block in
