@@ -25,6 +25,12 @@ package struct DeviceCharges: Sendable {
 
     @inline(__always)
     package mutating func add(_ interval: MeteredInterval) {
+        addLinear(interval)
+        if schedule.hasTiers { tiers.add(interval, sign: 1, schedule) }
+    }
+
+    @inline(__always)
+    private mutating func addLinear(_ interval: MeteredInterval) {
         let charge = schedule.charge(interval)
         if charge.isExact {
             narrow += charge.low
@@ -32,16 +38,21 @@ package struct DeviceCharges: Sendable {
             wide[interval] = charge
             wideBounds += charge
         }
-        if schedule.hasTiers { tiers.add(interval, sign: 1, schedule) }
     }
 
-    package mutating func remove(_ interval: MeteredInterval) {
+    /// Takes intervals back and charges others in their place.
+    package mutating func replace(_ removed: [MeteredInterval], by added: [MeteredInterval]) {
+        for interval in removed { removeLinear(interval) }
+        for interval in added { addLinear(interval) }
+        if schedule.hasTiers { tiers.replace(removed, by: added, schedule) }
+    }
+
+    private mutating func removeLinear(_ interval: MeteredInterval) {
         if let charge = wide.removeValue(forKey: interval) {
             wideBounds -= charge
         } else {
             narrow -= schedule.charge(interval).low
         }
-        if schedule.hasTiers { tiers.add(interval, sign: -1, schedule) }
     }
 
     /// Works out every wide interval.

@@ -33,17 +33,61 @@ package struct TierCounts: Sendable {
         addInParts(interval, sign: sign, schedule)
     }
 
+    /// Takes intervals back and counts others, settling costs once.
+    package mutating func replace(
+        _ removed: [MeteredInterval],
+        by added: [MeteredInterval],
+        _ schedule: RateSchedule
+    ) {
+        var touched: (first: Int64, last: Int64)?
+        func note(_ interval: MeteredInterval) {
+            touched =
+                touched.map { (min($0.first, interval.start), max($0.last, interval.end)) }
+                ?? (interval.start, interval.end)
+        }
+        for interval in removed {
+            note(interval)
+            shift(interval, sign: -1, schedule)
+        }
+        for interval in added {
+            note(interval)
+            shift(interval, sign: 1, schedule)
+        }
+        guard let touched, touched.last > schedule.countsFrom else { return }
+        let last = piece(at: touched.last - 1, schedule)
+        var i = piece(at: max(touched.first, schedule.countsFrom), schedule)
+        while i <= last { i = settle(from: i, schedule) }
+    }
+
     private mutating func addInParts(_ interval: MeteredInterval, sign: Int128, _ schedule: RateSchedule) {
+        guard let (first, last) = shift(interval, sign: sign, schedule) else { return }
+        var i = first
+        while i <= last { i = settle(from: i, schedule) }
+    }
+
+    /// Changes the quantities of the pieces that an interval overlaps, their costs still to be settled.
+    ///
+    /// - Returns: the indexes of the first and last of them.
+    @discardableResult
+    private mutating func shift(
+        _ interval: MeteredInterval,
+        sign: Int128,
+        _ schedule: RateSchedule
+    ) -> (first: Int, last: Int)? {
         var at = max(interval.start, schedule.countsFrom)
-        guard at < interval.end else { return }
+        guard at < interval.end else { return nil }
         var counted = at == interval.start ? 0 : interval.quantity(upTo: at)
-        while at < interval.end {
-            let i = piece(at: at, schedule)
+        var i = piece(at: at, schedule)
+        let first = i
+        while true {
             let stop = min(pieces[i].end, interval.end)
             let upTo = interval.quantity(upTo: stop)
-            change(i, by: sign * Int128(upTo - counted), schedule)
+            pieces[i].quantity += sign * Int128(upTo - counted)
             counted = upTo
             at = stop
+            if at >= interval.end { return (first, i) }
+            let next = i + 1
+            i = next < pieces.count && pieces[next].start == at ? next : piece(at: at, schedule)
         }
     }
 
@@ -76,37 +120,49 @@ package struct TierCounts: Sendable {
 
     private mutating func change(_ i: Int, by quantity: Int128, _ schedule: RateSchedule) {
         pieces[i].quantity += quantity
-        // What comes before in the year; a month's count begins with the month.
+        _ = settle(from: i, schedule)
+    }
+
+    /// Works out the costs of a piece and of those after it in its year: they begin where the ones before them end.
+    ///
+    /// - Returns: the index of the first piece of a later year.
+    private mutating func settle(from i: Int, _ schedule: RateSchedule) -> Int {
         var j = i
         var inYear: Int128 = 0
         var inMonth: Int128 = 0
-        let year = pieces[i].month / 12
+        var month = pieces[i].month
+        let year = month / 12
         while j > 0, pieces[j - 1].month / 12 == year {
             j -= 1
             inYear += pieces[j].quantity
-            if pieces[j].month == pieces[i].month { inMonth += pieces[j].quantity }
+            if pieces[j].month == month { inMonth += pieces[j].quantity }
         }
-        // This piece, and those after it in the year, begin where the ones before them end.
-        var month = pieces[i].month
         j = i
+        // What the steps make of the quantity up to here, as the piece before left it.
+        var reached: (window: Int, period: TariffTiers.Period, cost: Int128)?
         while j < pieces.count, pieces[j].month / 12 == year {
             if pieces[j].month != month {
                 month = pieces[j].month
                 inMonth = 0
+                if reached?.period == .month { reached = nil }
             }
-            let cost = TierCounts.cost(pieces[j], inMonth: inMonth, inYear: inYear, schedule)
+            var cost: Int128 = 0
+            if let rates = schedule.windows[pieces[j].window].rates, let period = rates.tierPeriod {
+                let before = period == .month ? inMonth : inYear
+                let costBefore = reached?.window == pieces[j].window ? reached?.cost : nil
+                let costAfter = rates.tierCost(before + pieces[j].quantity)
+                cost = rates.taxed(costAfter - (costBefore ?? rates.tierCost(before)))
+                reached = (pieces[j].window, period, costAfter)
+            } else {
+                reached = nil
+            }
             total.units += cost - pieces[j].cost
             pieces[j].cost = cost
             inYear += pieces[j].quantity
             inMonth += pieces[j].quantity
             j += 1
         }
-    }
-
-    private static func cost(_ piece: Piece, inMonth: Int128, inYear: Int128, _ schedule: RateSchedule) -> Int128 {
-        guard let rates = schedule.windows[piece.window].rates, let period = rates.tierPeriod else { return 0 }
-        let before = period == .month ? inMonth : inYear
-        return rates.taxed(rates.tierCost(before + piece.quantity) - rates.tierCost(before))
+        return j
     }
 
     /// The quantity counted in the tier period of an instant's version, in the pieces before the instant's own.

@@ -178,8 +178,7 @@ package final class Fold {
 
     /// Charges what `change` did to the billing series and the clock.
     private func charge(_ device: DeviceFold) {
-        for interval in change.removed { device.charges.remove(interval) }
-        for interval in change.added { device.charges.add(interval) }
+        device.charges.replace(change.removed, by: change.added)
         noteTierShift(device)
         let fold = device.billingSeries.map { series[Int($0)] }
         device.updateStanding(firstReadAt: fold?.earliestAt, clock: clock(of: device))
