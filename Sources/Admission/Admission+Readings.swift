@@ -7,6 +7,7 @@ extension Admission {
     ///   - recordedAt: the time of receipt: of readings told without a time, and the bound of what lies in the future.
     ///   - accepted: where accepted readings are appended.
     ///   - refused: called with the index of each refused draft and why.
+    // Long: one pass without calls per fault keeps the data plane's order of checks in one place.
     package mutating func admit(
         _ drafts: UnsafeBufferPointer<ReadingDraft>,
         names: borrowing TelegramNames,
@@ -153,7 +154,7 @@ extension Admission {
     static func timeRange(_ instant: Int64) -> Refusal {
         Refusal(
             .timeRange,
-            "\(Instant(milliseconds: instant).rfc3339) is before 2000 or more than 24 h ahead; check clock and precision"
+            "\(Instant(milliseconds: instant).rfc3339) is before 2000 or over 24 h ahead; check clock and precision"
         )
     }
 

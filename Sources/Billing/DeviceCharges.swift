@@ -2,9 +2,9 @@ package import MeterModel
 
 /// What one device owes for the intervals of its billing series, kept up interval by interval.
 ///
-/// Invariants: the exact charges lie within `bounds`, and are equal to both where `bounds.isExact`; they follow from the
-/// schedule, the set of intervals and the span of standing days alone, whatever the order of changes. Wide intervals that
-/// meet several prices are held apart in `wide`, between their bounds until `resolve` works them out.
+/// Invariants: the exact charges lie within `bounds`, and are equal to both where `bounds.isExact`; they follow from
+/// the schedule, the set of intervals and the span of standing days alone, whatever the order of changes. Wide
+/// intervals that meet several prices are held apart in `wide`, between their bounds until `resolve` works them out.
 package struct DeviceCharges: Sendable {
     package private(set) var schedule: RateSchedule
     private var narrow = Money.zero
@@ -23,6 +23,7 @@ package struct DeviceCharges: Sendable {
         return ChargeBounds(low: exact + wideBounds.low, high: exact + wideBounds.high)
     }
 
+    /// Charges an interval.
     @inline(__always)
     package mutating func add(_ interval: MeteredInterval) {
         addLinear(interval)

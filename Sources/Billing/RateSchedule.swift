@@ -2,9 +2,10 @@ package import MeterModel
 
 /// What one device pays, over all time: the versions of its assigned tariffs laid end to end.
 ///
-/// Invariants: `windows` ascends, the first begins at `Int64.min`; window k holds until window k + 1 begins; rates are nil
-/// where nothing is charged; every switch between windows is a local midnight, so that a local day has one version.
+/// Invariants: `windows` ascends, the first begins at `Int64.min`; window k holds until window k + 1 begins; rates are
+/// nil where nothing is charged; every switch between windows is a local midnight, so that a local day has one version.
 package struct RateSchedule: Sendable {
+    /// A stretch with one tariff version, until the next window begins.
     package struct Window: Sendable {
         /// UTC milliseconds.
         package var start: Int64

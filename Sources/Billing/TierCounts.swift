@@ -2,9 +2,9 @@ package import MeterModel
 
 /// The quantities that count towards tiers, by local month and tariff version, and what the tiers make of them.
 ///
-/// Invariants: `pieces` ascends by start; a piece is the part of one local month in which one window of the schedule holds;
-/// each piece's `cost` is what its quantity adds at the steps it meets, given the quantity of its tier period before it;
-/// `total` is their sum. Tax is included.
+/// Invariants: `pieces` ascends by start; a piece is the part of one local month in which one window of the schedule
+/// holds; each piece's `cost` is what its quantity adds at the steps it meets, given the quantity of its tier period
+/// before it; `total` is their sum. Tax is included.
 package struct TierCounts: Sendable {
     struct Piece: Sendable {
         var start: Int64

@@ -2,15 +2,18 @@ package import MeterModel
 
 /// The rates of one tariff version, made ready to be looked up by local clock and by quantity (semantics, section 5).
 ///
-/// Invariants: `periodOfMinute` has one period for each minute of a week from Monday 00:00; `minutesToChange[m]` is how many
-/// minutes later another period begins, or the whole week where none does; the default period is the last of `periods`.
+/// Invariants: `periodOfMinute` has one period for each minute of a week from Monday 00:00; `minutesToChange[m]` is how
+/// many minutes later another period begins, or the whole week where none does; the default period is the last of
+/// `periods`.
 package final class VersionRates: Sendable {
+    /// A time-of-use price.
     package struct Period: Hashable, Sendable {
         package var name: String
         /// 10^-6 of the currency's unit per kWh or m3.
         package var priceMicro: Int64
     }
 
+    /// A step and what it adds to the price.
     package struct TierStep: Hashable, Sendable {
         /// mWh or mL since the tier period began, contained in the step; nil for the last.
         var upTo: Int128?

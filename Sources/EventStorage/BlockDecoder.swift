@@ -3,8 +3,8 @@ import RecordLog
 
 /// Decodes the blocks of a segment, one after the other from its first, trusting nothing they say.
 ///
-/// Invariants: `segment` holds what the blocks decoded so far define, and `nextPosition` is the position behind them; it is nil
-/// where the state is of no use for a following block: at first, and after a block that could not be decoded.
+/// Invariants: `segment` holds what the blocks decoded so far define, and `nextPosition` is the position behind them;
+/// it is nil where the state is of no use for a following block: at first, and after a block that could not be decoded.
 /// Pointers in `block` are good until the next call, and as long as the body they were decoded from.
 final class BlockBodyDecoder {
     private(set) var segment = SegmentDictionary()
@@ -75,8 +75,8 @@ final class BlockBodyDecoder {
 
     /// Decodes the next block of the segment, or the first of another.
     ///
-    /// - Throws: `EventStorageError` with the block's positions if it cannot be decoded, or if the blocks before it in its
-    ///   segment were not.
+    /// - Throws: `EventStorageError` with the block's positions if it cannot be decoded, or if the blocks before it in
+    ///   its segment were not.
     func decode(_ view: BlockView, depth: Depth = .all) throws -> Block {
         let positions = view.firstPosition...view.lastPosition
         if view.isFirstInSegment {

@@ -4,8 +4,8 @@ import RecordLog
 
 /// Hashes what a block says, apart from how it is packed (event format, "Canonical content").
 ///
-/// Bytes are gathered in a buffer so that the hash is updated seldom. Fields come in the order of the format: the head, names
-/// of devices, names of registers, series, records.
+/// Bytes are gathered in a buffer so that the hash is updated seldom. Fields come in the order of the format: the head,
+/// names of devices, names of registers, series, records.
 struct CanonicalContent: ~Copyable {
     private var hash = SHA256()
     private var buffer: ByteWriter

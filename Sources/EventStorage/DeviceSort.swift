@@ -2,7 +2,8 @@ import MeterModel
 
 /// Sorts runs of readings by device, readings of one device staying in order.
 ///
-/// A radix sort over (device, place) pairs packed into 64 bits, then one gather. Scratch memory is kept from run to run.
+/// A radix sort over (device, place) pairs packed into 64 bits, then one gather. Scratch memory is kept from run to
+/// run.
 struct DeviceSort: ~Copyable {
     private var keys: UnsafeMutablePointer<UInt64>
     private var spareKeys: UnsafeMutablePointer<UInt64>

@@ -19,8 +19,8 @@ package final class EventLogReader {
 
     /// Hands blocks to `body` in position order, the first and last cut to what is asked for.
     ///
-    /// Blocks of the first segment before `from` are decoded for their state and not delivered. At the end of the durable blocks it
-    /// returns; called again with the position returned it goes on from there.
+    /// Blocks of the first segment before `from` are decoded for their state and not delivered. At the end of the
+    /// durable blocks it returns; called again with the position returned it goes on from there.
     ///
     /// - Parameters:
     ///   - from: The first position wanted; `.origin` counts as 1.
@@ -55,8 +55,8 @@ package final class EventLogReader {
         }
     }
 
-    /// As `forEachBlock`, passing over sealed segments whose index says that nothing in them is wanted. What is delivered is
-    /// not filtered further.
+    /// As `forEachBlock`, passing over sealed segments whose index says that nothing in them is wanted. What is
+    /// delivered is not filtered further.
     ///
     /// - Throws: As `forEachBlock`.
     package func forEachBlock(

@@ -13,7 +13,8 @@ package struct EventVerificationReport: Sendable {
     package var hasDamage: Bool { log.hasDamage || !wrongIndexes.isEmpty }
 }
 
-/// Holds a log against its chain: decodes each block, recomputes the digest of its content, and checks definitions and indexes.
+/// Holds a log against its chain: decodes each block, recomputes the digest of its content, and checks definitions and
+/// indexes.
 package struct EventLogVerification {
     private let decoder = BlockBodyDecoder()
     private var directory = SeriesDirectory()

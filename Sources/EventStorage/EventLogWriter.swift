@@ -4,9 +4,10 @@ package import RecordLog
 /// The one writer of a log of meter events.
 ///
 /// Invariants:
-/// - `segment`, `index` and `counts` describe the blocks of the active segment that are durable, unless `isStale`: then a block
-///   was encoded but not appended, and they are rebuilt from the log before the next.
-/// - `counts` is what the log has defined; the directory handed to `append` knows at least that, under the same numbers.
+/// - `segment`, `index` and `counts` describe the blocks of the active segment that are durable, unless `isStale`: then
+///   a block was encoded but not appended, and they are rebuilt from the log before the next.
+/// - `counts` is what the log has defined; the directory handed to `append` knows at least that, under the same
+///   numbers.
 ///
 /// Not `Sendable`: one owner uses it from one place at a time. Calls block on the device.
 package final class EventLogWriter {
@@ -86,12 +87,13 @@ package final class EventLogWriter {
 
     /// Appends accepted items as one block, or several if they are many. Durable on return.
     ///
-    /// Each run of readings between events is sorted by device first; `batch` is left as it was logged, its first record at the
-    /// first position returned. New entries of the directory are logged with the first block that needs them.
+    /// Each run of readings between events is sorted by device first; `batch` is left as it was logged, its first
+    /// record at the first position returned. New entries of the directory are logged with the first block that needs
+    /// them.
     ///
     /// - Parameters:
-    ///   - batch: Not empty. The names of its new series should not exceed 8 MiB: a block holds the definitions of all it
-    ///     uses.
+    ///   - batch: Not empty. The names of its new series should not exceed 8 MiB: a block holds the definitions of all
+    ///     it uses.
     ///   - recordedAt: The log's clock, of all the batch.
     ///   - recordedBy: Who appends, at most 1024 bytes of UTF-8.
     ///   - directory: Knows every series of the batch, and all that the log has defined under the log's numbers.

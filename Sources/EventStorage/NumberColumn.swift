@@ -1,7 +1,7 @@
 /// A column of numbers in the form that takes the fewest bytes (event format, "Columns of numbers").
 ///
-/// Either each number is a varint, or each takes a slot of `width` bits; a slot of ones says that the number follows, less
-/// what the slot can hold, as a varint behind the slots. Numbers are zigzagged unless none of them is negative.
+/// Either each number is a varint, or each takes a slot of `width` bits; a slot of ones says that the number follows,
+/// less what the slot can hold, as a varint behind the slots. Numbers are zigzagged unless none of them is negative.
 struct NumberColumn {
     /// Bits of a slot, 0 for varints.
     var width: Int

@@ -46,8 +46,8 @@ package struct RecordedBlock {
         self.runs = runs
     }
 
-    /// Extends a directory that knows the log up to this block by the block's definitions, then by what its delivered events
-    /// name, as whoever accepted them did (`SeriesDirectory.enter`). Knowing more is no fault.
+    /// Extends a directory that knows the log up to this block by the block's definitions, then by what its delivered
+    /// events name, as whoever accepted them did (`SeriesDirectory.enter`). Knowing more is no fault.
     ///
     /// - Throws: `EventStorageError.definitionsMissing` if the directory does not reach up to the block, or disagrees.
     package func extend(_ directory: inout SeriesDirectory) throws {

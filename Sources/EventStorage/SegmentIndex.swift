@@ -123,7 +123,8 @@ extension SegmentIndex {
 
 /// Gathers a segment's index block by block; writers and readers use it alike, so an index can be rebuilt.
 ///
-/// Invariant: what it says is of whole blocks: `deviceCount` is how many devices the segment had defined behind the last.
+/// Invariant: what it says is of whole blocks: `deviceCount` is how many devices the segment had defined behind the
+/// last.
 struct SegmentIndexBuilder {
     fileprivate var positions: ClosedRange<UInt64>?
     fileprivate var recordedAt: ClosedRange<Int64>?

@@ -78,7 +78,8 @@ package final class InputReader {
         consumedCount = decoder?.decode(chunk, isLast: isLast, names: &names, into: &batch) ?? 0
     }
 
-    /// The format as said, or detected once there is enough to tell. Nil where more bytes are needed, or there are none.
+    /// The format as said, or detected once there is enough to tell. Nil where more bytes are needed, or there are
+    /// none.
     private func format(isLast: Bool) throws(InputFault) -> InputFormat? {
         if let format = options.knownFormat { return format }
         let head = UnsafeRawBufferPointer(rebasing: chunk.prefix(maximumLineByteCount))

@@ -5,9 +5,9 @@ package import Telegrams
 
 /// Takes chunks of input to the log: decodes, admits, batches, appends; what is refused goes to quarantine.
 ///
-/// Invariants: every line handed in is in the log, in `pending`, or in quarantine; order of arrival is kept within a device
-/// and around every event that is no reading; after `flush` nothing is pending and everything before is durable. When an
-/// append or the quarantine fails, the intake is over: `admission` is then ahead of the log.
+/// Invariants: every line handed in is in the log, in `pending`, or in quarantine; order of arrival is kept within a
+/// device and around every event that is no reading; after `flush` nothing is pending and everything before is durable.
+/// When an append or the quarantine fails, the intake is over: `admission` is then ahead of the log.
 package final class Intake {
     /// Readings that are gathered before they are appended.
     package static let maximumBatchCount = 65_536
@@ -28,7 +28,10 @@ package final class Intake {
     package private(set) var summary = IntakeSummary()
 
     /// - Parameters:
+    ///   - writer: the log.
     ///   - admission: knows all that the log holds.
+    ///   - clock: says when a batch is recorded.
+    ///   - quarantine: keeps what is refused.
     ///   - recordedBy: who brings the input, as the log will say.
     ///   - logged: called after each append.
     package init(
@@ -53,8 +56,10 @@ package final class Intake {
     /// Takes in what was decoded of a chunk.
     ///
     /// - Parameters:
+    ///   - decoded: lines as the decoder read them.
     ///   - chunk: the bytes that the batch's offsets count in.
     ///   - names: what the drafts' numbers mean.
+    ///   - defaults: what came with the input.
     ///   - source: the input's name for the quarantine.
     /// - Throws: `RecordLogError`, `QuarantineError`, and what `logged` throws.
     package func take(

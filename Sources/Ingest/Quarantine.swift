@@ -3,8 +3,8 @@ package import MeterModel
 
 /// Lines that were not accepted, kept with the reason and their raw bytes, one JSON object a line.
 ///
-/// Invariants: the file is made with the first line; `sync` makes all lines so far durable; what cannot be written throws,
-/// for a line that is neither in the log nor here would be lost.
+/// Invariants: the file is made with the first line; `sync` makes all lines so far durable; what cannot be written
+/// throws, for a line that is neither in the log nor here would be lost.
 package final class Quarantine {
     private let directory: String
     private let startedAt: Instant
@@ -31,6 +31,7 @@ package final class Quarantine {
     /// - Parameters:
     ///   - source: the input's name, `-` for stdin.
     ///   - line: its number, from 1.
+    ///   - refusal: why it was not accepted.
     ///   - raw: the line's bytes, without the line end.
     /// - Throws: `QuarantineError`.
     package func add(source: String, line: UInt64, refusal: Refusal, raw: UnsafeRawBufferPointer) throws {
@@ -75,8 +76,9 @@ package final class Quarantine {
     private func write() throws {
         var offset = 0
         while offset < buffer.count {
-            let written = buffer.withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset)
+            let written = buffer.withUnsafeBytes { bytes in
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+                return Glibc.write(descriptor, rest.baseAddress, rest.count)
             }
             if written < 0, errno == EINTR { continue }
             guard written > 0 else { throw QuarantineError(path: path ?? directory, systemError: errno) }

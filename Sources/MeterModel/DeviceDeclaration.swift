@@ -28,8 +28,8 @@ package struct DeviceDeclaration: Hashable, Sendable {
     /// The unit of values told without one; nil for a device that is not registered.
     package var unit: Unit? { utility.map { declaredUnit ?? $0.defaultUnit } }
 
-    /// The register that is billed: the declared one, else the utility's own; of a device not registered that of its first
-    /// event. So what is billed once it is registered does not depend on what arrived before.
+    /// The register that is billed: the declared one, else the utility's own; of a device not registered that of its
+    /// first event. So what is billed once it is registered does not depend on what arrived before.
     package var register: String? { utility.map { declaredRegister ?? $0.defaultRegister } ?? firstRegister }
 
     /// The register of events told without one; nil for a device that is not registered, whatever it told before.

@@ -3,8 +3,8 @@ import ReadModel
 
 /// The alert rules of one device, armed or not, and the episodes they opened (semantics, section 7).
 ///
-/// Invariants: a rule is disarmed exactly while it has an open episode; episodes of a rule count from 1 without a hole, also
-/// over its removal; `zero` is always there; `lower`, `upper` and `nextReminderAt` follow from the rest.
+/// Invariants: a rule is disarmed exactly while it has an open episode; episodes of a rule count from 1 without a hole,
+/// also over its removal; `zero` is always there; `lower`, `upper` and `nextReminderAt` follow from the rest.
 struct AlertBook {
     private struct RuleState {
         var rule: AlertRule
@@ -111,7 +111,7 @@ struct AlertBook {
 
     /// Takes in what an event did to the balance and the clock.
     ///
-    /// - Parameter crossedAt: when the balance reached a level on its way down.
+    /// `crossedAt`: when the balance reached a level on its way down.
     /// - Returns: the pushes to request: of several crossings the one with the lowest level, of equals the first name.
     mutating func look(_ look: Look, crossedAt: (Money) -> Instant?) -> [Request] {
         var requests: [Request] = []

@@ -1,11 +1,11 @@
 import Billing
 import MeterModel
 
-/// Cuts the intervals around a span of time into the hours, days and months that overlap it, and of a billed series the days
-/// by the periods of their tariff.
+/// Cuts the intervals around a span of time into the hours, days and months that overlap it, and of a billed series the
+/// days by the periods of their tariff.
 ///
-/// Hours are cut only where the span touches them, days likewise; months are summed whole. So what a change costs follows
-/// the span, and a month's length.
+/// Hours are cut only where the span touches them, days likewise; months are summed whole. So what a change costs
+/// follows the span, and a month's length.
 struct BucketPass<Sink: BucketSink> {
     let zone: ZoneRules
     let gapAfter: Int64
@@ -24,11 +24,10 @@ struct BucketPass<Sink: BucketSink> {
     private var period: (index: Int, until: Int64) = (0, Int64.min)
     var sink: Sink
 
-    /// - Parameters:
-    ///   - span: the instants between which quantities changed; a bucket that only ends or begins there is not touched.
-    ///   - ledgerDays: further local days whose usage is wanted.
-    ///   - schedule: of a billed series, its rates.
-    ///   - cutsHours: false where hours are not kept.
+    /// `span`: the instants between which quantities changed; a bucket that only ends or begins there is not touched.
+    /// `ledgerDays`: further local days whose usage is wanted.
+    /// `schedule`: of a billed series, its rates.
+    /// `cutsHours`: false where hours are not kept.
     init(
         span: (start: Int64, end: Int64),
         ledgerDays: (first: Int, last: Int)?,

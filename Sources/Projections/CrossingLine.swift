@@ -1,8 +1,8 @@
 import Billing
 import MeterModel
 
-/// A balance on its way down along added intervals: in a straight line over each part of section 4, and by each newly due
-/// standing charge at its midnight (semantics, section 7).
+/// A balance on its way down along added intervals: in a straight line over each part of section 4, and by each newly
+/// due standing charge at its midnight (semantics, section 7).
 struct CrossingLine {
     struct Drop {
         var at: Int64
@@ -17,9 +17,8 @@ struct CrossingLine {
 
     /// When the balance reaches a level, rounded up to the full second; nil where it does not.
     ///
-    /// - Parameters:
-    ///   - balance: before the first of the intervals.
-    ///   - intervals: ascending, later than all there was, not empty.
+    /// `balance`: before the first of the intervals.
+    /// `intervals`: ascending, later than all there was, not empty.
     mutating func reaches(_ level: Money, from balance: Money, along intervals: [MeteredInterval]) -> Int64? {
         var balance = balance
         var next = 0

@@ -3,9 +3,9 @@ import MeterModel
 
 /// Everything folded about one device: what it is, what it pays, what it used that is billed.
 ///
-/// Invariants: `zone` and the schedule follow from the declaration, the assignments and the published tariffs; `charges` is
-/// what the schedule makes of all intervals of the billing series and of the standing days; the device has a balance once a
-/// tariff is assigned.
+/// Invariants: `zone` and the schedule follow from the declaration, the assignments and the published tariffs;
+/// `charges` is what the schedule makes of all intervals of the billing series and of the standing days; the device has
+/// a balance once a tariff is assigned.
 final class DeviceFold {
     struct Assignment {
         /// Nil: from the beginning.
@@ -88,7 +88,7 @@ final class DeviceFold {
 
     /// Makes the standing charges due up to a clock.
     ///
-    /// - Parameter firstReadAt: the first standing reading: where charges begin without an assignment's date.
+    /// `firstReadAt`: the first standing reading: where charges begin without an assignment's date.
     func updateStanding(firstReadAt: Int64?, clock: Int64?) {
         guard schedule.hasStandingCharge else { return }
         let first = schedule.firstDay ?? firstReadAt.map { zone.day(at: $0) }

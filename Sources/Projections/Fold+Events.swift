@@ -5,7 +5,7 @@ import ReadModel
 extension Fold {
     /// Applies one event that is no reading.
     ///
-    /// - Parameter directory: the log's numbering, the event's device and series entered.
+    /// `directory`: the log's numbering, the event's device and series entered.
     package func apply(_ event: MeterEvent, position: Position, recordedAt: Instant, directory: SeriesDirectory) {
         grow(to: directory)
         self.position = position
@@ -14,6 +14,7 @@ extension Fold {
             guard let index = directory.devices.index(of: name) else {
                 preconditionFailure("the event at \(position.rawValue) was not entered into the directory")
             }
+            enqueue(devices[Int(index)])
             return devices[Int(index)]
         }
         switch event {

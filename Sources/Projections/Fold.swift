@@ -32,7 +32,7 @@ package final class Fold {
         var rates: RateSchedule.Tariff
     }
 
-    /// - Parameter asOf: what was true at this instant, as far as it is known; nil: what is known.
+    /// `asOf`: what was true at this instant, as far as it is known; nil: what is known.
     package init(zones: any ZoneSource, asOf: Instant? = nil) {
         self.zones = zones
         self.asOf = asOf
@@ -42,7 +42,7 @@ package final class Fold {
 
     /// Applies a run of readings; the first has `firstPosition`, the others follow without a gap.
     ///
-    /// - Parameter directory: the log's numbering, which knows every series of the run.
+    /// `directory`: the log's numbering, which knows every series of the run.
     package func apply(
         _ readings: UnsafeBufferPointer<ReadingRecord>,
         firstPosition: Position,
@@ -206,10 +206,9 @@ package final class Fold {
 
     /// Looks whether an event crossed or cleared a level, or made a reminder due.
     ///
-    /// - Parameters:
-    ///   - before: the balance before the event; nil where it had none.
-    ///   - time: the event's own time where it has one; else it is that of the latest standing reading.
-    ///   - setRules: the rules that the event set.
+    /// `before`: the balance before the event; nil where it had none.
+    /// `time`: the event's own time where it has one; else it is that of the latest standing reading.
+    /// `setRules`: the rules that the event set.
     func evaluate(
         _ device: DeviceFold,
         from before: Money?,
@@ -323,13 +322,13 @@ package final class Fold {
         queuedSeries.append(index)
     }
 
-    /// Makes room for every device and series that the directory knows.
+    /// Makes room for every device and series that the directory knows. Their rows come with the first event that names
+    /// them: a block tells names ahead.
     func grow(to directory: SeriesDirectory) {
         while devices.count < directory.deviceCount {
             let index = UInt32(devices.count)
             let device = DeviceFold(index: index, name: directory.devices[index])
             devices.append(device)
-            enqueue(device)
         }
         while series.count < directory.seriesCount {
             let index = UInt32(series.count)

@@ -3,8 +3,8 @@ import MeterModel
 
 /// The interval readings of one series: amounts over `(start, end]` as they came, overlaps set aside.
 ///
-/// Invariants: `entries` ascends by start, of equal start the longer first, each (start, end) once; `stands` is what going
-/// through them in that order decides: one that overlaps the last that stands does not (semantics, section 3).
+/// Invariants: `entries` ascends by start, of equal start the longer first, each (start, end) once; `stands` is what
+/// going through them in that order decides: one that overlaps the last that stands does not (semantics, section 3).
 struct IntervalSeries {
     struct Entry: BitwiseCopyable {
         var start: Int64

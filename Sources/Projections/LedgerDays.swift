@@ -2,7 +2,8 @@ import Billing
 import MeterModel
 import ReadModel
 
-/// The ledger lines of a run of local days: energy by period, tiers, standing charge, tax, and money (semantics, section 6).
+/// The ledger lines of a run of local days: energy by period, tiers, standing charge, tax, and money (semantics,
+/// section 6).
 ///
 /// What it needs of the past is the quantity counted in the tier period before the first day.
 struct LedgerDays {

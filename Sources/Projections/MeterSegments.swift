@@ -3,8 +3,8 @@ import MeterModel
 
 /// The meters that served one series in turn, and what multiplies and bounds the counts of each (semantics, section 3).
 ///
-/// Invariants: `exchanges` ascends by `at`, each `at` once; segment 0 lies before the first exchange, segment i begins at
-/// `exchanges[i - 1].at`; `thousandths` and `moduli` hold what stands for each segment.
+/// Invariants: `exchanges` ascends by `at`, each `at` once; segment 0 lies before the first exchange, segment i begins
+/// at `exchanges[i - 1].at`; `thousandths` and `moduli` hold what stands for each segment.
 struct MeterSegments {
     struct Exchange {
         var at: Int64

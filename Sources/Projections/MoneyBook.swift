@@ -1,7 +1,8 @@
 import MeterModel
 import ReadModel
 
-/// The money of one device: top-ups, refunds and adjustments, each counted once by its reference (semantics, section 6).
+/// The money of one device: top-ups, refunds and adjustments, each counted once by its reference (semantics, section
+/// 6).
 ///
 /// Invariant: `total` is the signed sum of `entries`.
 struct MoneyBook {

@@ -3,8 +3,8 @@ import MeterModel
 
 // The walk of semantics, section 3: from standing readings to baselines and intervals.
 //
-// A walk first decides (`decided`), while `entries` still tell what stood before, then compares and commits. It begins at
-// a baseline that the change cannot reach and ends where nothing differs any more.
+// A walk first decides (`decided`), while `entries` still tell what stood before, then compares and commits. It begins
+// at a baseline that the change cannot reach and ends where nothing differs any more.
 
 extension RegisterSeries {
     /// What was done to `entries` before the walk, so that what stood can be told.
@@ -100,8 +100,9 @@ extension RegisterSeries {
         change.trim(reachesEnd: end == entries.count - 1)
     }
 
-    /// The first instant whose reading an edit may decide anew: the edit's own, but where it moves the end of the series
-    /// that of the held tail which a later end resolves, or the new end up to which drops may be undecided again.
+    /// The first instant whose reading an edit may decide anew: the edit's own, but where it moves the end of the
+    /// series that of the held tail which a later end resolves, or the new end up to which drops may be undecided
+    /// again.
     private func earliestUndecided(_ edit: Edit?, around instant: Int64) -> Int64 {
         var earliest = instant
         var inserted: Int?
@@ -151,7 +152,8 @@ extension RegisterSeries {
 
     /// Decides from the baseline `start` on (nil: from the first entry), into `decided`.
     ///
-    /// - Parameter settledAfter: from when on the walk may end once nothing differed for 48 h; nil: never before the end.
+    /// `settledAfter`: from when on the walk may end once nothing differed for 48 h; nil: never before the
+    ///   end.
     /// - Returns: the index of the last entry decided.
     private mutating func walk(after start: Int?, settledAfter: Int64?) -> Int {
         decided.removeAll(keepingCapacity: true)

@@ -4,8 +4,8 @@ import MeterModel
 /// The standing register readings of one series on their time line, walked into baselines and intervals.
 ///
 /// Invariants: `entries` ascends by (at, role); every status is what a walk from the first entry would decide now, so
-/// that any order of arrival ends in the same entries; `irregular` holds the instants of all entries whose status is not
-/// plain, ascending. The rules are those of semantics, section 3.
+/// that any order of arrival ends in the same entries; `irregular` holds the instants of all entries whose status is
+/// not plain, ascending. The rules are those of semantics, section 3.
 struct RegisterSeries {
     var entries = GapArray<SeriesEntry>()
     var segments = MeterSegments()
@@ -43,7 +43,7 @@ struct RegisterSeries {
 
     /// Appends register readings for as long as each is later than all others and rule 1 alone decides about it.
     ///
-    /// - Parameter added: called with each interval; false ends the run after it.
+    /// `added`: called with each interval; false ends the run after it.
     /// - Returns: how many were appended.
     @inline(__always)
     mutating func appendRun(

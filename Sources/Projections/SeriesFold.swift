@@ -3,9 +3,9 @@ import MeterModel
 
 /// Everything folded from the readings of one series, and what of it stands.
 ///
-/// Invariants: `instants` has a record of every instant at which more than one value came, a correction or void was told,
-/// or an exchange meets the stream; all other readings are in `register.entries` (or `intervals`) alone. `kind` is
-/// decided by the first accepted reading and never changes; of the other kind is kept only that and when it came.
+/// Invariants: `instants` has a record of every instant at which more than one value came, a correction or void was
+/// told, or an exchange meets the stream; all other readings are in `register.entries` (or `intervals`) alone. `kind`
+/// is decided by the first accepted reading and never changes; of the other kind is kept only that and when it came.
 final class SeriesFold {
     enum Kind {
         case undecided
@@ -68,7 +68,7 @@ final class SeriesFold {
 
     /// Appends register readings for as long as they follow in order and rule 1 alone decides about them.
     ///
-    /// - Parameter added: called with each interval, in order; false ends the run after it.
+    /// `added`: called with each interval, in order; false ends the run after it.
     /// - Returns: how many were appended; the next, if there is one, goes through `receive`.
     @inline(__always)
     func append(

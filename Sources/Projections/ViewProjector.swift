@@ -1,12 +1,11 @@
 package import EventStorage
 package import MeterModel
 package import ReadModel
-package import RecordLog
 
 /// Keeps views at the log: folds what is appended, and commits rows, push outbox and checkpoint in one transaction.
 ///
-/// Invariants: the fold has applied every position up to `position` and none beyond; the store shows exactly what it had
-/// applied when `commit` was last called. What is not committed is folded again after a restart.
+/// Invariants: the fold has applied every position up to `position` and none beyond; the store shows exactly what it
+/// had applied when `commit` was last called. What is not committed is folded again after a restart.
 package final class ViewProjector {
     private let store: ViewStore
     let fold: Fold
@@ -15,7 +14,8 @@ package final class ViewProjector {
     /// - Parameters:
     ///   - store: new views, or such as `loadWritten` is told to bring the fold to.
     ///   - zones: the rules by which local hours and days are cut.
-    ///   - asOf: only what was true at this instant counts; nil: all that is known. Good for consumption, balance and ledger.
+    ///   - asOf: only what was true at this instant counts; nil: all that is known. Good for consumption, balance and
+    ///     ledger.
     package init(store: ViewStore, zones: any ZoneSource, asOf: Instant? = nil) {
         self.store = store
         self.zones = zones
@@ -66,19 +66,19 @@ package final class ViewProjector {
 
     /// Commits what differs, and that it speaks for `position`.
     ///
-    /// - Parameter chain: the log's chain value at `position`.
+    /// - Parameter chain: the log's chain value at `position`, its bytes.
     /// - Throws: `ViewError`; the store is then as it was, and the same commit may be tried again.
-    package func commit(chain: Digest32) throws {
+    package func commit(chain: [UInt8]) throws {
         try store.transaction { writer in
             try fold.writeRows(to: writer)
             try writer.setTimeZoneDatabase(zones.version)
-            try writer.setCheckpoint(fold.position, chainHead: chain.withUnsafeBytes { Array($0) })
+            try writer.setCheckpoint(fold.position, chainHead: chain)
         }
         fold.markWritten()
     }
 
-    /// Whether a job has nothing to tell any more: a crossing or reminder whose episode closed, a clearing whose crossing
-    /// nobody was told of (semantics, section 7).
+    /// Whether a job has nothing to tell any more: a crossing or reminder whose episode closed, a clearing whose
+    /// crossing nobody was told of (semantics, section 7).
     package func isSuperseded(_ job: PushJobRow) -> Bool {
         if job.kind == "cleared" {
             let crossed = String(job.job.dropLast("cleared".count)) + "crossed"

@@ -1,5 +1,6 @@
 /// A column of a query's output.
 package struct RowColumn: Hashable, Sendable {
+    /// Where a cell stands in its column.
     package enum Alignment: Sendable {
         case leading, trailing
     }
@@ -17,6 +18,7 @@ package struct RowColumn: Hashable, Sendable {
 
 /// One row of a query's output, as text; the same object holds the next row afterwards.
 package final class RowCells {
+    /// What a cell holds.
     package enum Kind: Sendable {
         /// An optional field that this row does not have.
         case absent

@@ -1,10 +1,11 @@
 import MeterModel
 
-/// The tables and SQL views of `views.sqlite`: a contract with other programs, told column by column in `docs/views.md`.
+/// The tables and SQL views of `views.sqlite`: a contract with other programs, told column by column in
+/// `docs/views.md`.
 ///
 /// Rules that hold throughout: instants are UTC milliseconds since 1970; quantities are exact counts of mWh or mL in
-/// columns that end in `_milli`, INTEGER where 64 bits hold them and else the decimal TEXT of the integer (hence `ANY`);
-/// money is exact decimal TEXT. `STRICT` keeps SQLite from turning a long integer's text into a binary float.
+/// columns that end in `_milli`, INTEGER where 64 bits hold them and else the decimal TEXT of the integer (hence
+/// `ANY`); money is exact decimal TEXT. `STRICT` keeps SQLite from turning a long integer's text into a binary float.
 package enum Schema {
     /// Raised with every change of a table, a column or its meaning; views of another version are rebuilt.
     package static let version: Int64 = 1
@@ -173,8 +174,8 @@ enum BucketKey {
         return Int64(series) << 32 | seconds
     }
 
-    /// The keys of the buckets of a series that start in `[from, to)` (milliseconds, any values), lowest and one past the
-    /// highest.
+    /// The keys of the buckets of a series that start in `[from, to)` (milliseconds, any values), lowest and one past
+    /// the highest.
     static func range(series: UInt32, from: Int64, to: Int64) -> Range<Int64> {
         let base = Int64(series) << 32
         let low = base + clampedSecond(notBefore: from)

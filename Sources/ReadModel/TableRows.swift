@@ -1,4 +1,5 @@
-/// Rows as a table for people. The first rows are held until their widths are known; later rows that are wider stick out.
+/// Rows as a table for people. The first rows are held until their widths are known; later rows that are wider stick
+/// out.
 ///
 /// Control characters are shown as U+FFFD, so that free text cannot steer a terminal.
 final class TableRows: RowSink {

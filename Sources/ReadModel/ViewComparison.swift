@@ -7,6 +7,7 @@ package struct ViewComparison: Hashable, Sendable {
         package var theirs: String?
     }
 
+    /// One table of both stores.
     package struct Table: Hashable, Sendable {
         package var name: String
         /// Rows compared.

@@ -42,7 +42,8 @@ enum ViewFile {
         return .views
     }
 
-    /// Whether the first bytes say SQLite, or the application id at byte 68 says views: then it was ours and is damaged.
+    /// Whether the first bytes say SQLite, or the application id at byte 68 says views: then it was ours and is
+    /// damaged.
     private static func startsAsViews(path: String) -> Bool {
         guard let file = FileHandle(forReadingAtPath: path) else { return false }
         defer { try? file.close() }

@@ -2,10 +2,12 @@ package import MeterModel
 
 /// What is asked of the views (semantics, section 10).
 package struct ViewQuery: Hashable, Sendable {
+    /// The buckets of consumption.
     package enum Bucket: String, Sendable, CaseIterable {
         case hour, day, month
     }
 
+    /// What rows are asked for.
     package enum View: Hashable, Sendable {
         case consumption(by: Bucket)
         case balance, ledger, arrears, episodes, pushes, anomalies, devices

@@ -1,6 +1,7 @@
 /// Reusable memory with one owner: grows to the largest request, never shrinks.
 ///
-/// Invariant: `memory` is owned by this object alone and freed with it; pointers handed out are good until the next `reserve`.
+/// Invariant: `memory` is owned by this object alone and freed with it; pointers handed out are good until the next
+/// `reserve`.
 final class ByteBuffer {
     private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 16)
 

@@ -1,6 +1,7 @@
 import CCRC32C
 
-// Fixed-width little-endian fields in raw memory. Bounds are checked by preconditions: offsets are the format's constants.
+// Fixed-width little-endian fields in raw memory. Bounds are checked by preconditions: offsets are the format's
+// constants.
 
 extension UnsafeRawBufferPointer {
     /// Reads a little-endian integer at any alignment.

@@ -43,6 +43,9 @@ package struct Digest32: Sendable, Hashable, CustomStringConvertible {
         Swift.withUnsafeBytes(of: words, body)
     }
 
+    /// The 32 bytes.
+    package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
+
     package static func == (left: Digest32, right: Digest32) -> Bool {
         left.words == right.words
     }

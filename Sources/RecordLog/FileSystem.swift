@@ -1,7 +1,8 @@
 /// The file operations the log needs: a test seam, so that crashes and faults can be played.
 ///
-/// Implementations: `PosixFileSystem` and, for tests, `SimulatedFileSystem`. One contract test holds both to the same behaviour.
-/// Paths are plain strings with `/`. Every failure is a `RecordLogError` with code `inputOutput`, `noSpace`, `notFound` or `locked`.
+/// Implementations: `PosixFileSystem` and, for tests, `SimulatedFileSystem`. One contract test holds both to the same
+/// behaviour. Paths are plain strings with `/`. Every failure is a `RecordLogError` with code `inputOutput`, `noSpace`,
+/// `notFound` or `locked`.
 package protocol FileSystem: Sendable {
     /// Makes a directory if it is missing; its parent must exist.
     func makeDirectory(_ path: String) throws(RecordLogError)
@@ -57,7 +58,8 @@ package protocol OpenFile: AnyObject, Sendable {
     /// Makes the content and length durable. After a failure nothing is known about what is durable.
     func sync() throws(RecordLogError)
 
-    /// Drops what memory holds of the file's synced content, so that later reads come from the device, where the system can.
+    /// Drops what memory holds of the file's synced content, so that later reads come from the device, where the system
+    /// can.
     ///
     /// After a failed sync the system may show bytes that never reached the device.
     func dropCache() throws(RecordLogError)

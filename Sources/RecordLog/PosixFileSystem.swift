@@ -75,8 +75,8 @@ package struct PosixFileSystem: FileSystem {
 
 /// A file descriptor with one owner.
 ///
-/// Invariant: the descriptor is open until `close`, which takes it out exactly once; each call holds it for its own duration only
-/// under the promise of its owner that `close` comes after the last use.
+/// Invariant: the descriptor is open until `close`, which takes it out exactly once; each call holds it for its own
+/// duration only under the promise of its owner that `close` comes after the last use.
 private final class PosixFile: OpenFile {
     private let descriptor: Mutex<Int32?>
     private let path: String

@@ -37,8 +37,8 @@ package enum ReadStart: Sendable {
 
 /// Reads a log without its lock, also while a writer appends to it, in this process or another.
 ///
-/// Invariants: never writes; hands out blocks in order without gaps, each with a sound checksum; keeps a cursor behind the last
-/// block handed out so that following costs one small read when nothing is new.
+/// Invariants: never writes; hands out blocks in order without gaps, each with a sound checksum; keeps a cursor behind
+/// the last block handed out so that following costs one small read when nothing is new.
 ///
 /// Not `Sendable`: one reader for each place that reads. Calls block on the device.
 package final class RecordLogReader {
@@ -68,19 +68,20 @@ package final class RecordLogReader {
 
     /// Hands blocks to `body`, in order, from the one that holds `position` (or its segment's first).
     ///
-    /// A block is handed over whole, also if it begins before `position`. The end of the durable blocks ends the iteration;
-    /// call again with the returned position to follow the log, over any rolls.
+    /// A block is handed over whole, also if it begins before `position`. The end of the durable blocks ends the
+    /// iteration; call again with the returned position to follow the log, over any rolls.
     ///
     /// - Parameters:
     ///   - position: The first position wanted; 0 counts as 1.
     ///   - start: Whether to begin with the block or with its segment.
     ///   - last: The last position wanted; the caller knows it to be acknowledged, so that a log that ends before it is
-    ///     corrupt. `nil` = as far as there are durable blocks: unsealed bytes are then synced before they are handed out.
+    ///     corrupt. `nil` = as far as there are durable blocks: unsealed bytes are then synced before they are handed
+    ///     out.
     ///   - body: Receives each block; must not use this reader.
-    /// - Returns: The position after the last block passed, where the next call may begin. Smaller than `position` if the log ends
-    ///   before it.
-    /// - Throws: `RecordLogError` with `corruption` naming segment, offset and positions, `newerVersion` or `inputOutput`; and what
-    ///   `body` throws.
+    /// - Returns: The position after the last block passed, where the next call may begin. Smaller than `position` if
+    ///   the log ends before it.
+    /// - Throws: `RecordLogError` with `corruption` naming segment, offset and positions, `newerVersion` or
+    ///   `inputOutput`; and what `body` throws.
     @discardableResult
     package func forEachBlock(
         from position: UInt64,

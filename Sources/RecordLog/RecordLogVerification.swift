@@ -27,13 +27,13 @@ package struct VerificationReport: Sendable {
 ///
 /// Never writes; needs no lock.
 ///
-/// Invariant: a byte under `log/` that is not as it was written shows as a finding. What cannot be known from the files alone, that
-/// something is missing at the very end, takes `expectedHead`.
+/// Invariant: a byte under `log/` that is not as it was written shows as a finding. What cannot be known from the files
+/// alone, that something is missing at the very end, takes `expectedHead`.
 package struct RecordLogVerification {
     /// Computes the SHA-256 of a block's canonical content from its uncompressed body.
     ///
-    /// Blocks come in order. `isFirstInSegment` tells a decoder with state to begin afresh. If it throws, the block is reported
-    /// as damaged content and the chain is taken up again at the block's stored value.
+    /// Blocks come in order. `isFirstInSegment` tells a decoder with state to begin afresh. If it throws, the block is
+    /// reported as damaged content and the chain is taken up again at the block's stored value.
     package typealias ContentDigest = (BlockView) throws -> Digest32
 
     /// How often bytes that change while they are verified are read again.
@@ -268,7 +268,8 @@ package struct RecordLogVerification {
         return nil
     }
 
-    /// Tells damage to derived data from damage to blocks: the next segment's beginning, or this one's footer, vouches for the blocks.
+    /// Tells damage to derived data from damage to blocks: the next segment's beginning, or this one's footer, vouches
+    /// for the blocks.
     private mutating func checkDerived(
         _ segment: SegmentFile,
         walk: SegmentWalk,

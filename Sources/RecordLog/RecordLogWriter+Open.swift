@@ -17,8 +17,8 @@ package struct OpenReport: Sendable {
 extension RecordLogWriter {
     /// Opens the log of a data directory for writing, making it if there is none.
     ///
-    /// Takes the lock, looks at each segment's header and footer, scans the last segment, wipes a torn tail and completes an
-    /// unfinished seal. Costs two small reads a segment and one pass over the last one.
+    /// Takes the lock, looks at each segment's header and footer, scans the last segment, wipes a torn tail and
+    /// completes an unfinished seal. Costs two small reads a segment and one pass over the last one.
     ///
     /// - Parameters:
     ///   - directory: The data directory; it must exist. `log/`, `spare/` and `lock` lie in it.
@@ -26,8 +26,9 @@ extension RecordLogWriter {
     ///   - configuration: How new segments are made.
     ///   - lockDescription: What to tell a second writer: normally the command line.
     /// - Returns: The writer, and what was found.
-    /// - Throws: `locked` naming the holder; `corruption` with segment, offset and positions, leaving every file as it was;
-    ///   `newerVersion`; `noSpace` if a new segment is needed and has no room; `invalidConfiguration`; `inputOutput`.
+    /// - Throws: `locked` naming the holder; `corruption` with segment, offset and positions, leaving every file as it
+    ///   was; `newerVersion`; `noSpace` if a new segment is needed and has no room; `invalidConfiguration`;
+    ///   `inputOutput`.
     package static func open(
         directory: String,
         fileSystem: any FileSystem = PosixFileSystem(),
@@ -75,7 +76,8 @@ struct RecoveredLog {
 
 /// Brings a log from whatever a crash left to a state that can be appended to, or refuses.
 ///
-/// Invariant: nothing is written before everything that can be refused has been checked, except in the last segment's torn tail.
+/// Invariant: nothing is written before everything that can be refused has been checked, except in the last segment's
+/// torn tail.
 struct LogRecovery {
     let fileSystem: any FileSystem
     let paths: LogPaths
@@ -211,7 +213,8 @@ struct LogRecovery {
         let scan = SegmentScan(try segment.readAll(into: buffer), header: segment.header)
         guard segment.byteCount == segment.header.segmentByteCount else {
             throw .corruption(
-                "the file has \(segment.byteCount) bytes and no sound footer, an unsealed one has \(segment.header.segmentByteCount)",
+                "the file has \(segment.byteCount) bytes and no sound footer, "
+                    + "an unsealed one has \(segment.header.segmentByteCount)",
                 file: name,
                 byteOffset: scan.endOffset,
                 positions: scan.nextPosition...UInt64.max
@@ -242,7 +245,8 @@ struct LogRecovery {
 
     /// Makes durable what a killed process may have left in memory, then looks at the device rather than at memory.
     ///
-    /// What is found behind this is acknowledged by the report, so it must not depend on a sync that never came or failed.
+    /// What is found behind this is acknowledged by the report, so it must not depend on a sync that never came or
+    /// failed.
     private func confirmDurability(ofLast name: String) throws(RecordLogError) {
         let file = try fileSystem.open(paths.log + "/" + name, mode: .write)
         defer { file.close() }

@@ -77,8 +77,8 @@ package final class RecordLogWriter {
     /// To be called before the body is encoded, since an encoder's state ends with its segment.
     ///
     /// - Returns: `new` if the next block will be its segment's first, whether or not this call rolled.
-    /// - Throws: `bodyTooLarge` if no segment takes so much; `noSpace` if the device has no room for a segment, after which
-    ///   the call may be repeated; `failed` or `inputOutput` if the log has stopped; `closed`.
+    /// - Throws: `bodyTooLarge` if no segment takes so much; `noSpace` if the device has no room for a segment, after
+    ///   which the call may be repeated; `failed` or `inputOutput` if the log has stopped; `closed`.
     package func prepare(maximumBodyByteCount: Int) throws(RecordLogError) -> SegmentTurn {
         try checkUsable()
         guard maximumBodyByteCount <= configuration.maximumBodyByteCount else {
@@ -98,8 +98,8 @@ package final class RecordLogWriter {
     ///   - recordCount: How many records it holds: 1 to 2^32 - 1. They get the next positions.
     ///   - contentDigest: SHA-256 of the block's canonical content, as `RecordLogVerification` will recompute it.
     /// - Returns: The positions of the records; all of them are durable.
-    /// - Throws: `segmentFull` if the body does not fit; `inputOutput` or `noSpace` if the write or sync failed, and `failed`
-    ///   ever after; `closed`. After any throw nothing was acknowledged.
+    /// - Throws: `segmentFull` if the body does not fit; `inputOutput` or `noSpace` if the write or sync failed, and
+    ///   `failed` ever after; `closed`. After any throw nothing was acknowledged.
     /// - Precondition: `recordCount` is in its range.
     package func append(
         body: UnsafeRawBufferPointer,

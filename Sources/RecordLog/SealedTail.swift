@@ -49,7 +49,8 @@ struct SealedTail {
         return bytes
     }
 
-    /// The sound index and footer at `index` of `bytes`, which stands at `offset` in the segment; `nil` if any part is bad.
+    /// The sound index and footer at `index` of `bytes`, which stands at `offset` in the segment; `nil` if any part is
+    /// bad.
     static func decode(
         _ bytes: UnsafeRawBufferPointer,
         at index: Int,

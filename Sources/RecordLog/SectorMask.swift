@@ -1,6 +1,7 @@
 /// Keeps stored bytes free of empty sectors, so that an empty sector proves a write that did not complete.
 enum SectorMask {
-    /// The mask number that leaves no weak whole sector in `bytes`, which will lie at `fileOffset`; it is laid over them in place.
+    /// The mask number that leaves no weak whole sector in `bytes`, which will lie at `fileOffset`; it is laid over
+    /// them in place.
     ///
     /// Number 0 = nothing had to be done, as for practically all compressed bodies. Costs one load a sector then.
     static func apply(to bytes: UnsafeMutableRawBufferPointer, fileOffset: Int) throws(RecordLogError) -> UInt8 {

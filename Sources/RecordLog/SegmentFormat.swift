@@ -1,5 +1,5 @@
-// The fixed structures of a segment, as `docs/record-log-format.md` lays them out. Decoding is strict: a structure with any
-// wrong byte is `nil`, because each byte is either covered by its CRC or has one permitted value.
+// The fixed structures of a segment, as `docs/record-log-format.md` lays them out. Decoding is strict: a structure with
+// any wrong byte is `nil`, because each byte is either covered by its CRC or has one permitted value.
 
 /// Byte patterns that make structures recognisable.
 ///

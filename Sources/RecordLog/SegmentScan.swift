@@ -1,6 +1,7 @@
 /// What a walk over a whole segment's bytes finds.
 ///
-/// Invariants: `entries` are sound blocks, back to back from the segment header, with gapless positions; `end` says what stops them.
+/// Invariants: `entries` are sound blocks, back to back from the segment header, with gapless positions; `end` says
+/// what stops them.
 struct SegmentScan {
     /// What comes behind the last sound block.
     enum End {

@@ -1,4 +1,5 @@
-/// The state of a `SimulatedFileSystem`: nodes with visible and durable bytes, directories with visible and durable names.
+/// The state of a `SimulatedFileSystem`: nodes with visible and durable bytes, directories with visible and durable
+/// names.
 struct SimulatedDisk {
     /// A change of a file that is not durable yet.
     enum Change {

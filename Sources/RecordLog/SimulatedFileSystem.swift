@@ -2,12 +2,12 @@ import Synchronization
 
 /// A file system in memory that can lose power: for tests, of this module and of those above it.
 ///
-/// It keeps apart what is visible and what is durable. Written bytes become durable with `sync` of their file, names with
-/// `syncDirectory`. `restart` ends the running "machine": of what was not durable, a seeded choice survives, torn within writes by
-/// 512-byte sectors or at any byte. Same seed and same operations, same outcome.
+/// It keeps apart what is visible and what is durable. Written bytes become durable with `sync` of their file, names
+/// with `syncDirectory`. `restart` ends the running "machine": of what was not durable, a seeded choice survives, torn
+/// within writes by 512-byte sectors or at any byte. Same seed and same operations, same outcome.
 ///
-/// Invariants: `Node.durable` changes only through a sync, a crash or a test's own hand; files opened and locks taken before a
-/// restart never work again.
+/// Invariants: `Node.durable` changes only through a sync, a crash or a test's own hand; files opened and locks taken
+/// before a restart never work again.
 package final class SimulatedFileSystem: FileSystem {
     /// What goes wrong at an operation.
     package enum Fault: Sendable, Equatable {
@@ -32,7 +32,8 @@ package final class SimulatedFileSystem: FileSystem {
         state = Mutex(SimulatedDisk(seed: seed, directory: directory))
     }
 
-    /// The number of operations so far that change something: write, sync, truncate, create, rename, remove, directory sync.
+    /// The number of operations so far that change something: write, sync, truncate, create, rename, remove, directory
+    /// sync.
     package var operationCount: Int { state.withLock { $0.operationCount } }
 
     /// Makes the operation with this number, counted as `operationCount` counts, go wrong.

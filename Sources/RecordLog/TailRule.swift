@@ -1,6 +1,7 @@
 import Glibc
 
-/// What lies where the next block would begin and none is sound: the torn-tail rule of `docs/record-log-format.md` as a pure function.
+/// What lies where the next block would begin and none is sound: the torn-tail rule of `docs/record-log-format.md` as a
+/// pure function.
 enum TailRule {
     /// The verdict.
     enum Verdict: Equatable {
@@ -78,7 +79,8 @@ enum TailRule {
             : .corrupt(reason: "bytes that are not zero in pre-written space", resumeOffset: nil)
     }
 
-    /// Whether the first two bytes are what recovery leaves there while it wipes a torn tail: the first byte of a mark, then zero.
+    /// Whether the first two bytes are what recovery leaves there while it wipes a torn tail: the first byte of a mark,
+    /// then zero.
     private static func isBeingWiped(_ segment: UnsafeRawBufferPointer, at offset: Int) -> Bool {
         offset + 1 < segment.count && segment[offset] == Mark.block[0] && segment[offset + 1] == 0
     }
@@ -87,7 +89,8 @@ enum TailRule {
         (offset / RecordLogLimits.sectorByteCount + 1) * RecordLogLimits.sectorByteCount
     }
 
-    /// Whether what lies at `offset` is an index and footer that did not get there whole: either one says that no block follows.
+    /// Whether what lies at `offset` is an index and footer that did not get there whole: either one says that no block
+    /// follows.
     private static func isSealAttempt(
         _ segment: UnsafeRawBufferPointer,
         at offset: Int,

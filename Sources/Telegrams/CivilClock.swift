@@ -2,9 +2,9 @@ import MeterModel
 
 /// Turns readings of a local clock into instants.
 ///
-/// An hour that the clock reads twice is told apart series by series: a clock reading in it is of the first pass, until it
-/// is not later than the reading of the same series before it, that one also lying in the repeated hour. An hour that the
-/// clock skips has no instant.
+/// An hour that the clock reads twice is told apart series by series: a clock reading in it is of the first pass, until
+/// it is not later than the reading of the same series before it, that one also lying in the repeated hour. An hour
+/// that the clock skips has no instant.
 struct CivilClock: Sendable {
     private let zone: ZoneRules?
     /// The six hours of the local clock that were looked at last, from `blockStart` on.

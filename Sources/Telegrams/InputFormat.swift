@@ -9,8 +9,8 @@ package enum InputFormat: String, Sendable, CaseIterable {
 
 /// What the beginning of an input looks like.
 ///
-/// The first line that is neither blank nor a comment decides: `{` begins NDJSON; a space with a `key=value` behind it is
-/// line protocol; a comma, a semicolon or a tab makes CSV.
+/// The first line that is neither blank nor a comment decides: `{` begins NDJSON; a space with a `key=value` behind it
+/// is line protocol; a comma, a semicolon or a tab makes CSV.
 ///
 /// - Parameter head: the first bytes of the input; at best the whole first line, up to `maximumLineByteCount`.
 /// - Returns: nil where there is no line to judge by, or it looks like none of them.

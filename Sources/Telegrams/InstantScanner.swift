@@ -65,7 +65,8 @@ enum InstantScanner {
         return tens > 9 || ones > 9 ? 255 : tens * 10 + ones
     }
 
-    /// An optional minus sign and digits, all of the text; nil where it is no integer, `.range` where it outgrows 64 bits.
+    /// An optional minus sign and digits, all of the text; nil where it is no integer, `.range` where it outgrows 64
+    /// bits.
     @inline(__always)
     static func integer(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Result<Int64, Fault> {
         var i = start

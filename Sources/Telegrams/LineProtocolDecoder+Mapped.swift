@@ -71,8 +71,8 @@ extension LineProtocolDecoder {
         return nil
     }
 
-    /// The index of a token's name without its escapes, with what the profile puts around a device; nil where that is no
-    /// name.
+    /// The index of a token's name without its escapes, with what the profile puts around a device; nil where that is
+    /// no name.
     private mutating func intern(
         _ token: LineToken,
         _ field: LineProtocolProfile.Field?,

@@ -13,8 +13,8 @@ struct LineToken {
 
 /// Cuts one line of line protocol into its tokens, left to right.
 ///
-/// A backslash before a comma, a space or (in keys and tag values) an equals sign takes its meaning away; before anything
-/// else it stands for itself.
+/// A backslash before a comma, a space or (in keys and tag values) an equals sign takes its meaning away; before
+/// anything else it stands for itself.
 struct LineProtocolScanner {
     let base: UnsafePointer<UInt8>
     let end: Int

@@ -7,8 +7,8 @@ import Yams
 
 /// What `meterfold.yaml` in the data directory, or the environment over it, decides.
 ///
-/// Keys: `views.hours` (`on` or `off`, default on; environment `METERFOLD_VIEWS_HOURS`), `log.segmentBytes` (bytes of a new
-/// segment; environment `METERFOLD_LOG_SEGMENT_BYTES`), `ingest.defaults.utility`, `.unit`, `.register`.
+/// Keys: `views.hours` (`on` or `off`, default on; environment `METERFOLD_VIEWS_HOURS`), `log.segmentBytes` (bytes of a
+/// new segment; environment `METERFOLD_LOG_SEGMENT_BYTES`), `ingest.defaults.utility`, `.unit`, `.register`.
 struct AppConfiguration {
     var keepsHours = true
     var log = RecordLogConfiguration()

@@ -10,8 +10,9 @@ import TimeZones
 
 /// The write side with its lock, and the views folded from it: what every command that writes works on.
 ///
-/// Invariants: while it lives nobody else writes the log or the views; `admission` knows all that the log holds when it is
-/// handed out; the projector has folded every position up to the log's head after `load` and after each logged batch.
+/// Invariants: while it lives nobody else writes the log or the views; `admission` knows all that the log holds when it
+/// is handed out; the projector has folded every position up to the log's head after `load` and after each logged
+/// batch.
 final class Engine {
     let directory: DataDirectory
     let configuration: AppConfiguration
@@ -25,7 +26,10 @@ final class Engine {
 
     /// Takes the lock, opens the log and folds what the views do not show yet.
     ///
-    /// - Parameter folds: whether the views are to be kept at the log.
+    /// - Parameters:
+    ///   - directory: the data directory.
+    ///   - folds: whether the views are to be kept at the log.
+    /// - Throws: `Failure`, `RecordLogError`, `EventStorageError`, `ViewError`.
     init(_ directory: DataDirectory, folds: Bool = true) throws {
         try directory.require()
         self.directory = directory
@@ -55,7 +59,7 @@ final class Engine {
     /// Brings the views to the log's head.
     func commit() throws {
         guard let projector, writer.head > .origin else { return }
-        try projector.commit(chain: writer.chain)
+        try projector.commit(chain: writer.chain.bytes)
     }
 
     /// An intake whose batches are folded as they are logged. The engine's own admission is given away with it.

@@ -9,9 +9,11 @@ import Telegrams
 
 extension InputFormat: ExpressibleByArgument {}
 extension Utility: ExpressibleByArgument {
+    /// The utility of that name.
     public init?(argument: String) { self.init(name: argument) }
 }
 extension Unit: ExpressibleByArgument {
+    /// The unit with that symbol.
     public init?(argument: String) { self.init(symbol: argument) }
 }
 extension TimestampPrecision: ExpressibleByArgument {}

@@ -6,8 +6,8 @@ struct Meterfold: ParsableCommand {
         commandName: "meterfold",
         abstract: "Event-sourced metering and prepaid billing: readings in, exact balances and pushes out.",
         discussion: """
-            Every accepted fact goes into an append-only log; consumption, balances and arrears are folded from it into \
-            DIR/views.sqlite, which other tools may read at any time.
+            Every accepted fact goes into an append-only log; consumption, balances and arrears are folded from it \
+            into DIR/views.sqlite, which other tools may read at any time.
             """,
         version: "0.1.0",
         subcommands: [

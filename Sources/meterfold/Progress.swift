@@ -12,7 +12,10 @@ final class Progress {
     /// Seconds between two looks.
     private static let interval = 0.2
 
-    /// - Parameter total: nil where it is not known.
+    /// - Parameters:
+    ///   - title: what is being done.
+    ///   - total: how much there is; nil where it is not known.
+    ///   - unit: what is counted.
     init(_ title: String, total: UInt64?, unit: String) {
         self.title = title
         self.total = total

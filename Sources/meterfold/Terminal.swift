@@ -8,7 +8,8 @@ enum Terminal {
     static func write(_ bytes: UnsafeRawBufferPointer) {
         var offset = 0
         while offset < bytes.count {
-            let count = Glibc.write(STDOUT_FILENO, bytes.baseAddress! + offset, bytes.count - offset)
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+            let count = Glibc.write(STDOUT_FILENO, rest.baseAddress, rest.count)
             if count < 0 {
                 if errno == EINTR { continue }
                 exit(errno == EPIPE ? 0 : 1)

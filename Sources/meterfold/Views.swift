@@ -75,9 +75,15 @@ enum Views {
     /// Folds the log up to a position into a store, all rows anew.
     ///
     /// - Parameters:
+    ///   - directory: whose log.
     ///   - last: nil is as far as there is.
+    ///   - store: new views.
+    ///   - zones: the rules of local time.
+    ///   - chain: the log's chain value at `last`.
     ///   - asOf: only what was true at this instant counts.
+    ///   - progress: told of every block.
     /// - Returns: the last position folded.
+    /// - Throws: `RecordLogError`, `EventStorageError`, `ViewError`.
     static func fold(
         _ directory: DataDirectory,
         through last: Position?,
@@ -96,7 +102,7 @@ enum Views {
             progress?.advance(to: block.lastPosition.rawValue)
             return .proceed
         }
-        try projector.commit(chain: chain)
+        try projector.commit(chain: chain.bytes)
         return projector.position
     }
 }

@@ -143,8 +143,13 @@ extension FleetHistory {
         }
     }
 
-    private mutating func interval(_ device: FleetMeter, _ register: String, _ from: Int64, _ to: Int64, _ amount: Int64)
-    {
+    private mutating func interval(
+        _ device: FleetMeter,
+        _ register: String,
+        _ from: Int64,
+        _ to: Int64,
+        _ amount: Int64
+    ) {
         var text = "{\"device\":\(device.json)\(registerField(device, register)),\"kind\":\"interval\",\"start\":"
         text += "\(spelling.time(from)),\"end\":\(spelling.time(to))\(valueField(device, "value", amount))"
         if random.oneIn(5) { text += ",\"quality\":\"\(random.pick(["verified", "estimated"]))\"" }

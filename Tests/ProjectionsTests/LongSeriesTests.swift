@@ -59,7 +59,9 @@ private struct LongHistory {
             }
             facts.append("{\"device\":\"L\",\"readAt\":\(at),\"value\":\"\(shown)e-3\"}")
             if random.oneIn(rarity * 2) {
-                facts.append("{\"device\":\"L\",\"readAt\":\(at),\"value\":\"\(shown + 1)e-3\",\"quality\":\"verified\"}")
+                facts.append(
+                    "{\"device\":\"L\",\"readAt\":\(at),\"value\":\"\(shown + 1)e-3\",\"quality\":\"verified\"}"
+                )
             }
             if random.oneIn(300) {
                 facts.append(

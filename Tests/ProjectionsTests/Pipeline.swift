@@ -165,7 +165,7 @@ final class Pipeline {
         )
     }
 
-    func commit() throws { try projector.commit(chain: writer.chain) }
+    func commit() throws { try projector.commit(chain: writer.chain.bytes) }
 
     // MARK: Restart
 
@@ -215,7 +215,7 @@ final class Pipeline {
             projector.apply(block, directory: directory)
             return .proceed
         }
-        try projector.commit(chain: writer.chain)
+        try projector.commit(chain: writer.chain.bytes)
         return fresh
     }
 }

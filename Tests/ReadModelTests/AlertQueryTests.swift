@@ -66,7 +66,7 @@ import Testing
             """
         #expect(try output(store, ViewQuery(.episodes)) == expected)
         let bounded = ViewQuery(.episodes, from: .day(date("2025-01-01")), to: .day(date("2025-01-02")))
-        let rows = try output(store, bounded, .csv).split(separator: "\r\n").dropFirst()
+        let rows = try output(store, bounded, .csv).split(separator: "\n").dropFirst()
         #expect(rows.map { $0.split(separator: ",")[1] } == ["low", "zero"])
     }
 
@@ -197,7 +197,7 @@ import Testing
                 W-1,8-0:1.0.0,wrap,2025-01-02T00:00:00Z,1,why 1,false
                 W-1,8-0:1.0.0,suspected-reset,2025-01-03T00:00:00Z,2,why 2,true
 
-                """.replacing("\n", with: "\r\n")
+                """.replacing("\n", with: "\n")
         )
         let query = ViewQuery(.anomalies, device: "W-1", from: .instant(instant("2025-01-03")))
         let expected = """

@@ -40,7 +40,7 @@ import Testing
             try putDay(writer, 0, "2025-10-26", milliseconds("2025-10-25", 22), hours: 25)
             try putDay(writer, 1, "2025-01-01", milliseconds("2024-12-31", 18, 30), hours: 24)
         }
-        let spans = try output(store, ViewQuery(.consumption(by: .day)), .csv).split(separator: "\r\n").dropFirst()
+        let spans = try output(store, ViewQuery(.consumption(by: .day)), .csv).split(separator: "\n").dropFirst()
         #expect(
             spans.map { $0.split(separator: ",")[2...3].joined(separator: " ") } == [
                 "2025-03-30T00:00:00+01:00 2025-03-31T00:00:00+02:00",
@@ -67,7 +67,7 @@ import Testing
             )
         }
         let csv = try output(store, ViewQuery(.consumption(by: .hour)), .csv)
-        #expect(csv.hasSuffix("L,r,2025-04-06T01:00:00+11:00,2025-04-06T02:00:00+10:30,0.000001,kWh,0,true\r\n"))
+        #expect(csv.hasSuffix("L,r,2025-04-06T01:00:00+11:00,2025-04-06T02:00:00+10:30,0.000001,kWh,0,true\n"))
     }
 
     @Test func `a sum beyond 64 bits stays exact`() throws {
@@ -122,7 +122,7 @@ import Testing
         }
         func starts(_ from: ViewQuery.Bound?, _ to: ViewQuery.Bound?, device: String? = nil) throws -> [String] {
             let query = ViewQuery(.consumption(by: .day), device: device, from: from, to: to)
-            return try output(store, query, .csv).split(separator: "\r\n").dropFirst().map {
+            return try output(store, query, .csv).split(separator: "\n").dropFirst().map {
                 $0.split(separator: ",")[0] + " " + $0.split(separator: ",")[2].prefix(10)
             }
         }

@@ -108,7 +108,7 @@ import Testing
             try writer.replaceLedgerDays(device: 1, from: nil, to: nil, lines: lines)
         }
         func days(_ from: ViewQuery.Bound?, _ to: ViewQuery.Bound?) throws -> [String] {
-            try output(store, ViewQuery(.ledger, from: from, to: to), .csv).split(separator: "\r\n").dropFirst()
+            try output(store, ViewQuery(.ledger, from: from, to: to), .csv).split(separator: "\n").dropFirst()
                 .map { String($0.split(separator: ",")[1]) }
         }
         #expect(try days(.day(date("2025-01-03")), nil) == ["2025-01-03"])

@@ -19,7 +19,7 @@ import Testing
         let header = "device,utility,unit,tariff,readings,duplicates,firstReadAt,lastReadAt,lastValue,account"
         #expect(try output(store, ViewQuery(.devices), .json) == "[]\n")
         #expect(try output(store, ViewQuery(.devices), .ndjson) == "")
-        #expect(try output(store, ViewQuery(.devices), .csv) == header + "\r\n")
+        #expect(try output(store, ViewQuery(.devices), .csv) == header + "\n")
         let table = try output(store, ViewQuery(.devices), .table).split(separator: "\n")
         #expect(table.count == 2)
         #expect(table[0] == header.replacing(",", with: "  "))
@@ -38,7 +38,7 @@ import Testing
     @Test func `awkward names in CSV`() throws {
         let store = try store(["a\"b", "c,d", "plain 'e'"])
         let csv = try output(store, ViewQuery(.devices), .csv)
-        #expect(csv.hasSuffix("\r\n\"a\"\"b\",,,,0,0,,,,\r\n\"c,d\",,,,0,0,,,,\r\nplain 'e',,,,0,0,,,,\r\n"))
+        #expect(csv.hasSuffix("\n\"a\"\"b\",,,,0,0,,,,\n\"c,d\",,,,0,0,,,,\nplain 'e',,,,0,0,,,,\n"))
     }
 
     @Test func `control characters of free text are escaped, quoted or shown as harmless`() throws {
@@ -58,7 +58,7 @@ import Testing
         let json = try output(store, ViewQuery(.anomalies), .ndjson)
         #expect(json.contains("\"detail\": \"a\\n\\u001b[2J\\u0001\\u001f\\t\\r\u{85}\", "))
         let csv = try output(store, ViewQuery(.anomalies), .csv)
-        #expect(csv.contains(",\"a\n\u{1B}[2J\u{1}\u{1F}\t\r\u{85}\",false\r\n"))
+        #expect(csv.contains(",\"a\n\u{1B}[2J\u{1}\u{1F}\t\r\u{85}\",false\n"))
         let table = try output(store, ViewQuery(.anomalies), .table)
         #expect(table.contains("a\u{FFFD}\u{FFFD}[2J\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}  false\n"))
     }

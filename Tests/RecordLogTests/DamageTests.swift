@@ -2,7 +2,8 @@ import Testing
 
 @testable import RecordLog
 
-/// Damage to a log at rest: whatever byte is hit, nothing acknowledged is lost without a name, and nothing wrong is handed out.
+/// Damage to a log at rest: whatever byte is hit, nothing acknowledged is lost without a name, and nothing wrong is
+/// handed out.
 @Suite struct DamageTests {
     /// What the three doors to a log say about one damaged copy.
     private struct Verdicts {

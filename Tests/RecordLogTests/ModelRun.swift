@@ -2,7 +2,8 @@ import RecordLog
 
 /// A seeded history of a log under faults and crashes, held against an array of what was acknowledged.
 ///
-/// Invariant: `acknowledged` is what the log must hold; `inFlight` is the one block whose append failed, which may or may not be there.
+/// Invariant: `acknowledged` is what the log must hold; `inFlight` is the one block whose append failed, which may or
+/// may not be there.
 struct ModelRun {
     /// What the log did that it must not.
     struct Failure: Error, CustomStringConvertible {

@@ -2,7 +2,8 @@ import Testing
 
 @testable import RecordLog
 
-/// A last write that did not complete: every byte prefix and every subset of sectors is trimmed, and nothing before it is touched.
+/// A last write that did not complete: every byte prefix and every subset of sectors is trimmed, and nothing before it
+/// is touched.
 @Suite struct TornTailTests {
     private static func bodies(_ count: Int, byteCount: Int, seed: UInt64) -> [[UInt8]] {
         var generator = SeededGenerator(seed: seed)

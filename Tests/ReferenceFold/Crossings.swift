@@ -162,8 +162,8 @@ struct Crossings {
         )
     }
 
-    /// The reminder ladder: "requested by the first later event after which the device's clock has reached it (of several due
-    /// at once the last alone)".
+    /// The reminder ladder: "requested by the first later event after which the device's clock has reached it (of
+    /// several due at once the last alone)".
     private mutating func remind(_ name: Text, _ after: Standing, _ recorded: RecordedEvent) {
         guard let clock = after.device.clock else { return }
         for (ruleName, rule) in after.device.facts.allRules.sorted(by: { $0.key < $1.key }) {

@@ -1,4 +1,5 @@
-/// A decimal read exactly from its digits (sections 1 and 9): `digits x 10^exponent`, without leading or trailing zeros.
+/// A decimal read exactly from its digits (sections 1 and 9): `digits x 10^exponent`, without leading or trailing
+/// zeros.
 struct ExactDecimal: Equatable, Sendable {
     var isNegative: Bool
     var digits: [UInt8]

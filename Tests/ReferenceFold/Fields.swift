@@ -1,4 +1,5 @@
-/// The fields of one JSON object, read one by one; what is wrong is noted, and the first fault in section 9's order told.
+/// The fields of one JSON object, read one by one; what is wrong is noted, and the first fault in section 9's order
+/// told.
 struct Fields {
     private let members: [Text: JSON]
     var faults = Faults()
@@ -91,7 +92,8 @@ struct Fields {
         }
     }
 
-    /// A register value (section 1): "at most 6 fraction digits", not "finer than 1 mWh / 1 mL", nor "beyond 10^15 of them".
+    /// A register value (section 1): "at most 6 fraction digits", not "finer than 1 mWh / 1 mL", nor "beyond 10^15 of
+    /// them".
     mutating func quantity(
         _ name: Text,
         _ unit: MeterUnit?,

@@ -5,8 +5,8 @@ struct FoldedDevice {
     let asOf: Instant?
     let zone: Zone
     let billing: FoldedSeries
-    /// Section 5: the latest of the latest standing reading of the billing series and the latest `DayTurned` of the zone's
-    /// name; section 8: "the clock at `T`".
+    /// Section 5: the latest of the latest standing reading of the billing series and the latest `DayTurned` of the
+    /// zone's name; section 8: "the clock at `T`".
     let clock: Instant?
     /// By `from`, the one without first.
     let assignments: [(from: LocalDate?, tariff: Text)]

@@ -19,7 +19,8 @@ extension SeriesFacts {
             )
             standing.append((reading, winner.position))
         }
-        // "Go through them by start, of equal start the longer first: one that overlaps the last that stands is set aside."
+        // "Go through them by start, of equal start the longer first: one that overlaps the last that stands is set
+        // aside."
         standing.sort { left, right in
             left.reading.start != right.reading.start
                 ? left.reading.start < right.reading.start : left.reading.end > right.reading.end

@@ -29,7 +29,8 @@ extension LineReader {
         let amount = fields.count("amount", places: digits, in: kind == .adjustment ? -most...most : 1...most)
         let at = instant("at")
         guard let device, let reference, let currency, let amount, let at else { return nil }
-        // "Keyed by (provider, reference)"; "refunds likewise among refunds, adjustments by reference among adjustments".
+        // "Keyed by (provider, reference)"; "refunds likewise among refunds, adjustments by reference among
+        // adjustments".
         let money = Money(
             kind: kind,
             amount: sign * amount * powerOfTen(16 - digits),

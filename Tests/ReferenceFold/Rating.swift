@@ -101,8 +101,8 @@ extension FoldedDevice {
         return cuts.filter { start < $0 && $0 < end }.sorted()
     }
 
-    /// Every instant at which the period of section 5 can change: where the local clock reads a window's edge, and where it
-    /// is put forward or back.
+    /// Every instant at which the period of section 5 can change: where the local clock reads a window's edge, and
+    /// where it is put forward or back.
     private func switches(of version: TariffVersion?, from start: Instant, to end: Instant) -> [Instant] {
         guard let version, !version.periods.isEmpty, start < end else { return [] }
         var switches: [Instant] = []
@@ -118,8 +118,8 @@ extension FoldedDevice {
         return switches
     }
 
-    /// Section 5: "for each local day from the day of first assignment (without `from`: the day of the first standing reading)
-    /// to the device's clock day, both included, readings or not; no clock: none".
+    /// Section 5: "for each local day from the day of first assignment (without `from`: the day of the first standing
+    /// reading) to the device's clock day, both included, readings or not; no clock: none".
     func standingCharges() -> [StandingCharge] {
         guard let earliest = assignments.first, let clock,
             let firstDate = earliest.from ?? billing.firstStandingAt.map(zone.date)
@@ -152,15 +152,16 @@ extension FoldedDevice {
     }
 }
 
-/// Section 5: "counting is the device's: it goes on over version switches and other assignments, and starts at 0 when the
-/// device is first assigned"; a new month or year starts it again.
+/// Section 5: "counting is the device's: it goes on over version switches and other assignments, and starts at 0 when
+/// the device is first assigned"; a new month or year starts it again.
 struct TierCounter {
     private var month: LocalDate?
     private var year: LocalDate?
     private var monthCount: Int128 = 0
     private var yearCount: Int128 = 0
 
-    /// Counts a quantity and gives what the steps of `tiers` add for it, `A(end) - A(start)`, in 10^-12 of the currency.
+    /// Counts a quantity and gives what the steps of `tiers` add for it, `A(end) - A(start)`, in 10^-12 of the
+    /// currency.
     mutating func add(_ quantity: Int128, on date: LocalDate, _ tiers: Tiers?) -> Int128 {
         if date.firstOfMonth != month { (month, monthCount) = (date.firstOfMonth, 0) }
         if date.firstOfYear != year { (year, yearCount) = (date.firstOfYear, 0) }

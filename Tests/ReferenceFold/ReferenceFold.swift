@@ -1,7 +1,7 @@
 /// The semantics written down a second time, slowly and directly: the oracle the fast fold is held against.
 ///
-/// Nothing is kept up to date here: each query folds the log again from its first event, and a device's balance is computed
-/// anew after each event that concerns it. Every rule names the section of the semantics it comes from.
+/// Nothing is kept up to date here: each query folds the log again from its first event, and a device's balance is
+/// computed anew after each event that concerns it. Every rule names the section of the semantics it comes from.
 public struct ReferenceFold: Sendable {
     /// What became of a line.
     public enum Outcome: Equatable, Sendable {
@@ -68,8 +68,8 @@ public struct ReferenceFold: Sendable {
 
     /// The rows of a query, one compact JSON object each.
     ///
-    /// Keys stand in the order of section 10's table, without `detail` and `requestedAt`; there are no spaces, and non-ASCII
-    /// characters are as they are.
+    /// Keys stand in the order of section 10's table, without `detail` and `requestedAt`; there are no spaces, and
+    /// non-ASCII characters are as they are.
     ///
     /// - Parameters:
     ///   - query: what to print.

@@ -1,5 +1,6 @@
 extension SeriesFacts {
-    /// Section 2 and 3 for a series of register readings: what stands, cut at the exchanges, each side walked by itself.
+    /// Section 2 and 3 for a series of register readings: what stands, cut at the exchanges, each side walked by
+    /// itself.
     func foldedRegister(_ settings: SeriesSettings, _ segments: [Segment]) -> FoldedSeries {
         var folded = FoldedSeries()
         let exchanges = standingExchanges
@@ -18,8 +19,8 @@ extension SeriesFacts {
             var points = standing.filter { point in
                 (start.map { $0.value.at < point.at } ?? true) && (end.map { point.at < $0.value.at } ?? true)
             }
-            // "It acts as a reading `finalValue` at `at` that ends the old segment and a reading `initialValue` at `at` that
-            // starts the new one."
+            // "It acts as a reading `finalValue` at `at` that ends the old segment and a reading `initialValue` at `at`
+            // that starts the new one."
             if let start {
                 let point = Point(at: start.value.at, value: start.value.initialValue, position: start.position)
                 points.insert(point, at: 0)
@@ -57,8 +58,8 @@ extension SeriesFacts {
             )
             let conflicting: [Candidate]
             if let finalValue = finalValues[instant] {
-                // Section 3: "readings at exactly `at` from the stream are duplicates or conflicts of `finalValue`, which
-                // stands, against corrections too".
+                // Section 3: "readings at exactly `at` from the stream are duplicates or conflicts of `finalValue`,
+                // which stands, against corrections too".
                 conflicting = candidates.filter { $0.value != finalValue }
             } else if let verdict = verdictAt[instant] {
                 // Section 2: replaces, adds or sets aside, whatever the quality, and ends a conflict.

@@ -62,8 +62,8 @@ struct RegisterWalk {
         baselines.append(reading)
     }
 
-    /// Rule 2: the index among the baselines of `P`, "one of the baselines before `B`, back to the last wrap, reset or start
-    /// of the segment, has a value <= `R.value` and lies at most 48 h before `R.readAt`", the latest such.
+    /// Rule 2: the index among the baselines of `P`, "one of the baselines before `B`, back to the last wrap, reset or
+    /// start of the segment, has a value <= `R.value` and lies at most 48 h before `R.readAt`", the latest such.
     private func earlierBaseline(for reading: Point) -> Int? {
         baselines.indices.dropLast().last { index in
             baselines[index].value <= reading.value && baselines[index].at >= reading.at - RegisterWalk.window

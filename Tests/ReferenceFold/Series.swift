@@ -25,7 +25,8 @@ struct SeriesFacts: Sendable {
         return standing.values.sorted { $0.value.at < $1.value.at }
     }
 
-    /// Section 8: "count only readings with `readAt <= T` (intervals: `end`), corrections, voids and exchanges likewise".
+    /// Section 8: "count only readings with `readAt <= T` (intervals: `end`), corrections, voids and exchanges
+    /// likewise".
     func asOf(_ instant: Instant) -> SeriesFacts {
         var facts = self
         facts.readings = readings.filter { $0.value.readAt <= instant }
@@ -104,8 +105,8 @@ struct SeriesSettings: Sendable {
 extension SeriesFacts {
     /// Folds the series.
     ///
-    /// Its kind is decided "for good", and its segments are those of every exchange known; only then is what counts cut off
-    /// at `instant`.
+    /// Its kind is decided "for good", and its segments are those of every exchange known; only then is what counts cut
+    /// off at `instant`.
     func folded(_ settings: SeriesSettings, asOf instant: Instant?) -> FoldedSeries {
         let segments = Segment.all(of: self, settings)
         let isOfIntervals = isOfIntervals

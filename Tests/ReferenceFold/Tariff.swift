@@ -22,8 +22,8 @@ struct TariffVersion: Sendable {
 
     static let defaultName: Text = "default"
 
-    /// "The period at an instant is the one whose window covers what the local clock reads then"; "where windows overlap,
-    /// the period listed first holds"; what no window covers takes `default`.
+    /// "The period at an instant is the one whose window covers what the local clock reads then"; "where windows
+    /// overlap, the period listed first holds"; what no window covers takes `default`.
     func period(at instant: Instant, in zone: Zone) -> (name: Text, price: Int128) {
         let local = instant + zone.offset(at: instant)
         let date = LocalDate(number: floorDiv(local, day))

@@ -15,8 +15,8 @@ struct DeviceFacts: Sendable {
     /// The register of the first event that has one.
     var firstRegister: Text?
 
-    /// Section 2: "the device's billing register, itself by default" the utility's; of a device nobody registered "that of its
-    /// first event" (section 1).
+    /// Section 2: "the device's billing register, itself by default" the utility's; of a device nobody registered "that
+    /// of its first event" (section 1).
     var billingRegister: Text? {
         register ?? utility?.register ?? firstRegister
     }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The rules of one IANA zone as a plain list of pieces of constant offset.
 ///
-/// The pieces are found by looking Foundation's offset up every six hours and halving where it differs. Instants outside
-/// the list take the offset of its first or last piece.
+/// The pieces are found by looking Foundation's offset up every six hours and halving where it differs. Instants
+/// outside the list take the offset of its first or last piece.
 final class Zone: Sendable {
     let name: Text
     /// Instants at which an offset begins, ascending; the first piece has no beginning.
@@ -84,8 +84,8 @@ final class Zone: Sendable {
         offsets[pieceIndex(at: instant)]
     }
 
-    /// Section 4: "a midnight that comes twice counts the first time, a skipped one is the first instant after the skip":
-    /// the first instant at which the local clock reads the midnight or later.
+    /// Section 4: "a midnight that comes twice counts the first time, a skipped one is the first instant after the
+    /// skip": the first instant at which the local clock reads the midnight or later.
     func start(of date: LocalDate) -> Instant {
         let midnight = date.number * day
         for piece in pieces(from: midnight - 26 * hour, to: midnight + 26 * hour) {

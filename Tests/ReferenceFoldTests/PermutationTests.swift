@@ -35,7 +35,8 @@ struct PermutationTests {
         }
     }
 
-    /// Readings with dips, conflicts, duplicates and wraps, corrections on instants of their own, an exchange, payments.
+    /// Readings with dips, conflicts, duplicates and wraps, corrections on instants of their own, an exchange,
+    /// payments.
     private func facts(_ random: inout SplitMix) -> [String] {
         var lines: [String] = []
         var value = Int.random(in: 0..<990_000, using: &random)

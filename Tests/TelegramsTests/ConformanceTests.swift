@@ -134,8 +134,8 @@ struct ConformanceTests {
             let hasGrammarFault = decoded.codes.contains { !ConformanceTests.causesBeyondGrammar.contains($0) }
             if hasGrammarFault != (sample.output.error != nil) { deviating += 1 }
         }
-        // Those that deviate: strings over several lines, comments and blank lines that we pass over, ignored fields and
-        // timestamps that are out of range or of another code.
+        // Those that deviate: strings over several lines, comments and blank lines that we pass over, ignored fields
+        // and timestamps that are out of range or of another code.
         #expect(deviating <= 8)
     }
 
