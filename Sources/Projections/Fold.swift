@@ -63,7 +63,7 @@ package final class Fold {
         let fold = series[Int(index)]
         let device = owners[Int(index)]
         enqueue(device)
-        if device.billingSeries == nil {
+        if device.billingSeries == nil || device.declaration.dimension == nil {
             device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
             resolveBillingSeries(device)
         }
@@ -222,13 +222,13 @@ package final class Fold {
         queuedSeries.append(index)
     }
 
-    /// Makes room for every device and series that the directory knows.
+    /// Makes room for every device and series that the directory knows. They get rows with their first event: a directory
+    /// may know what comes later in the log.
     func grow(to directory: SeriesDirectory) {
         while devices.count < directory.deviceCount {
             let index = UInt32(devices.count)
             let device = DeviceFold(index: index, name: directory.devices[index])
             devices.append(device)
-            enqueue(device)
         }
         while series.count < directory.seriesCount {
             let index = UInt32(series.count)
