@@ -77,7 +77,7 @@ package final class Fold {
         let fold = series[Int(index)]
         let device = owners[Int(index)]
         enqueue(device)
-        if device.billingSeries == nil {
+        if device.billingSeries == nil || device.declaration.dimension == nil {
             device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
             resolveBillingSeries(device)
         }
@@ -322,8 +322,8 @@ package final class Fold {
         queuedSeries.append(index)
     }
 
-    /// Makes room for every device and series that the directory knows. Their rows come with the first event that names
-    /// them: a block tells names ahead.
+    /// Makes room for every device and series that the directory knows. They get rows with their first event: a directory
+    /// may know what comes later in the log.
     func grow(to directory: SeriesDirectory) {
         while devices.count < directory.deviceCount {
             let index = UInt32(devices.count)

@@ -21,10 +21,10 @@ struct IntervalChange {
         touchesAnomalies = false
     }
 
-    /// One interval appended behind all others.
+    /// One interval appended behind all others; nothing else was added.
     mutating func setAppended(_ interval: MeteredInterval) {
         added.append(interval)
-        onlyAddsLater = true
+        onlyAddsLater = removed.isEmpty
     }
 
     /// Drops what both sides share.

@@ -37,10 +37,12 @@ extension RegisterSeries {
         guard status(from: entry, at: next.at, delta: next.value - new.value, isWrap: false) == .interval
         else { return false }
         if i == 0 {
+            let hasIntervals = (1..<entries.count).contains { entries[$0].status.hasInterval }
             next.status = .interval
             entries[0] = next
             entries.insert(entry, at: 0)
             if let added = interval(from: entry, to: next) { change.added.append(added) }
+            change.trim(reachesEnd: !hasIntervals)
             return true
         }
         let before = entries[i - 1]
