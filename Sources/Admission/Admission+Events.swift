@@ -179,7 +179,7 @@ extension Admission {
                 "the version from \(version.from) has periods, tiers, standingCharge or tax, which are not supported yet"
             )
         }
-        guard let known = tariffs[event.tariff] else { return event }
+        guard let known = tariffs[ByteName(event.tariff)] else { return event }
         if known.unit != event.unit {
             throw Refusal(.unitMismatch, "the tariff \(event.tariff) prices \(known.unit.symbol), and that stays")
         }
@@ -199,7 +199,7 @@ extension Admission {
     private func checkTariff(_ name: String, _ dimension: Dimension, _ state: DeviceState, _ device: String)
         throws(Refusal)
     {
-        guard let tariff = tariffs[name] else {
+        guard let tariff = tariffs[ByteName(name)] else {
             throw Refusal(.unknownTariff, "the tariff \(name) is not published; send TariffPublished first")
         }
         if tariff.unit.dimension != dimension {
@@ -227,8 +227,8 @@ extension Admission {
 
     private func check(_ event: Payment, _ kind: ReferenceKey.Kind, _ latest: Int64) throws(Refusal) -> Payment {
         try checkTime(event.at, latest)
-        let key = ReferenceKey(kind: kind, provider: event.provider, reference: event.reference)
-        let terms = PaymentTerms(device: event.device, amount: event.amount, currency: event.currency)
+        let key = ReferenceKey(kind: kind, provider: ByteName(event.provider), reference: ByteName(event.reference))
+        let terms = PaymentTerms(device: ByteName(event.device), amount: event.amount, currency: event.currency)
         try checkReference(key, terms)
         try checkCurrency(event.currency, state(of: event.device), event.device)
         return event
@@ -236,8 +236,11 @@ extension Admission {
 
     private func check(_ event: BalanceAdjusted, _ latest: Int64) throws(Refusal) -> BalanceAdjusted {
         try checkTime(event.at, latest)
-        let key = ReferenceKey(kind: .adjustment, provider: "", reference: event.reference)
-        try checkReference(key, PaymentTerms(device: event.device, amount: event.amount, currency: event.currency))
+        let key = ReferenceKey(kind: .adjustment, provider: ByteName(""), reference: ByteName(event.reference))
+        try checkReference(
+            key,
+            PaymentTerms(device: ByteName(event.device), amount: event.amount, currency: event.currency)
+        )
         try checkCurrency(event.currency, state(of: event.device), event.device)
         return event
     }
@@ -246,7 +249,7 @@ extension Admission {
         guard let known = references[key], known != terms else { return }
         throw Refusal(
             .referenceReused,
-            "the reference \(key.reference) stands for \(known.amount) \(known.currency) of \(known.device)"
+            "the reference \(key.reference.text) stands for \(known.amount) \(known.currency) of \(known.device.text)"
         )
     }
 
@@ -259,7 +262,9 @@ extension Admission {
 
     /// Takes an accepted event into the state; `device` is the number of the device it names.
     mutating func note(_ event: MeterEvent, device index: UInt32?) {
-        if case .tariffPublished(let e) = event { tariffs[e.tariff] = TariffState(unit: e.unit, currency: e.currency) }
+        if case .tariffPublished(let e) = event {
+            tariffs[ByteName(e.tariff)] = TariffState(unit: e.unit, currency: e.currency)
+        }
         guard let index else { return }
         let device = Int(index)
         switch event {
@@ -268,28 +273,30 @@ extension Admission {
         case .meterExchanged(let e): devices[device].declaration.notice(register: e.register, unit: e.unit)
         case .deviceRegistered(let e):
             devices[device].declaration.declare(e)
-            if let tariff = e.tariff { noteCurrency(device, tariffs[tariff]?.currency) }
-        case .tariffAssigned(let e): noteCurrency(device, tariffs[e.tariff]?.currency)
+            if let tariff = e.tariff { noteCurrency(device, tariffs[ByteName(tariff)]?.currency) }
+        case .tariffAssigned(let e): noteCurrency(device, tariffs[ByteName(e.tariff)]?.currency)
         case .topUpReceived(let e): notePayment(device, e, .topUp)
         case .topUpRefunded(let e): notePayment(device, e, .refund)
         case .balanceAdjusted(let e):
             noteCurrency(device, e.currency)
-            references[ReferenceKey(kind: .adjustment, provider: "", reference: e.reference)] = PaymentTerms(
-                device: e.device,
-                amount: e.amount,
-                currency: e.currency
-            )
+            references[ReferenceKey(kind: .adjustment, provider: ByteName(""), reference: ByteName(e.reference))] =
+                PaymentTerms(
+                    device: ByteName(e.device),
+                    amount: e.amount,
+                    currency: e.currency
+                )
         case .multiplierCorrected, .alertRuleSet, .tariffPublished, .dayTurned, .pushSettled: break
         }
     }
 
     private mutating func notePayment(_ device: Int, _ event: Payment, _ kind: ReferenceKey.Kind) {
         noteCurrency(device, event.currency)
-        references[ReferenceKey(kind: kind, provider: event.provider, reference: event.reference)] = PaymentTerms(
-            device: event.device,
-            amount: event.amount,
-            currency: event.currency
-        )
+        references[ReferenceKey(kind: kind, provider: ByteName(event.provider), reference: ByteName(event.reference))] =
+            PaymentTerms(
+                device: ByteName(event.device),
+                amount: event.amount,
+                currency: event.currency
+            )
     }
 
     private mutating func noteCurrency(_ device: Int, _ currency: Currency?) {

@@ -33,12 +33,12 @@ package struct Admission {
     struct ReferenceKey: Hashable {
         enum Kind { case topUp, refund, adjustment }
         var kind: Kind
-        var provider: String
-        var reference: String
+        var provider: ByteName
+        var reference: ByteName
     }
 
     struct PaymentTerms: Hashable {
-        var device: String
+        var device: ByteName
         var amount: ExactDecimal
         var currency: Currency
     }
@@ -47,7 +47,7 @@ package struct Admission {
     /// The numbering of devices and series, in order of first appearance in the log.
     package internal(set) var directory = SeriesDirectory()
     var devices: ContiguousArray<DeviceState> = []
-    var tariffs: [String: TariffState] = [:]
+    var tariffs: [ByteName: TariffState] = [:]
     var references: [ReferenceKey: PaymentTerms] = [:]
     /// Directory indexes of the decoder's names, `ReadingDraft.absent` where not yet looked up.
     var deviceOfName: ContiguousArray<UInt32> = []

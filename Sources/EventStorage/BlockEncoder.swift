@@ -100,7 +100,9 @@ struct BlockBodyEncoder: ~Copyable {
         content.table(count: after.devices - before.devices)
         for i in before.devices..<after.devices { directory.devices.withBytes(of: UInt32(i)) { content.name($0) } }
         content.table(count: after.registers - before.registers)
-        for i in before.registers..<after.registers { directory.registers.withBytes(of: UInt32(i)) { content.name($0) } }
+        for i in before.registers..<after.registers {
+            directory.registers.withBytes(of: UInt32(i)) { content.name($0) }
+        }
         content.table(count: after.series - before.series)
         for i in before.series..<after.series {
             let number = UInt32(i)

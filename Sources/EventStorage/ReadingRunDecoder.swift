@@ -171,7 +171,9 @@ enum ReadingRunDecoder {
             if columns.receivedForm == 2, bitmap[i / 8] >> UInt8(i % 8) & 1 == 0 { continue }
             delay &+= Varint.unzigzag(received.next())
             out[i].receivedAt = out[i].at &+ delay
-            guard out[i].receivedAt != ReadingDraft.absentInstant else { throw reader.malformed("receivedAt is absent") }
+            guard out[i].receivedAt != ReadingDraft.absentInstant else {
+                throw reader.malformed("receivedAt is absent")
+            }
         }
         guard received.isUsedUp else { throw reader.malformed("the received column is not as long as its readings") }
         if columns.receivedForm == 2, columns.count % 8 != 0, let last = bitmap.last,

@@ -13,7 +13,8 @@ package final class Intake {
     package static let maximumBatchCount = 65_536
 
     /// What to do with a batch as it was logged: positions follow each other from the one given.
-    package typealias Logged = (_ batch: EventBatch, _ first: Position, _ recordedAt: Instant, SeriesDirectory) throws -> Void
+    package typealias Logged = (_ batch: EventBatch, _ first: Position, _ recordedAt: Instant, SeriesDirectory) throws
+        -> Void
 
     private let writer: EventLogWriter
     private let clock: any WallClock
@@ -91,7 +92,12 @@ package final class Intake {
         } catch {
             refused.append(
                 RefusedLine(
-                    line: event.line, refusal: error, rawOffset: event.rawOffset, rawByteCount: event.rawByteCount))
+                    line: event.line,
+                    refusal: error,
+                    rawOffset: event.rawOffset,
+                    rawByteCount: event.rawByteCount
+                )
+            )
         }
     }
 
@@ -104,8 +110,12 @@ package final class Intake {
         admission.admit(run, names: names, defaults: defaults, recordedAt: now, into: &pending.readings) { i, refusal in
             refused.append(
                 RefusedLine(
-                    line: run[i].line, refusal: refusal, rawOffset: Int(run[i].rawOffset),
-                    rawByteCount: Int(run[i].rawByteCount)))
+                    line: run[i].line,
+                    refusal: refusal,
+                    rawOffset: Int(run[i].rawOffset),
+                    rawByteCount: Int(run[i].rawByteCount)
+                )
+            )
         }
     }
 
@@ -116,7 +126,11 @@ package final class Intake {
             summary.reasons[line.refusal.code, default: 0] += 1
             let range = line.rawOffset..<line.rawOffset + line.rawByteCount
             try quarantine.add(
-                source: source, line: line.line, refusal: line.refusal, raw: UnsafeRawBufferPointer(rebasing: chunk[range]))
+                source: source,
+                line: line.line,
+                refusal: line.refusal,
+                raw: UnsafeRawBufferPointer(rebasing: chunk[range])
+            )
         }
     }
 
@@ -145,7 +159,11 @@ package final class Intake {
         if pending.isEmpty { return }
         recordedAt = max(recordedAt, clock.now())
         let positions = try writer.append(
-            &pending, recordedAt: recordedAt, recordedBy: recordedBy, directory: admission.directory)
+            &pending,
+            recordedAt: recordedAt,
+            recordedBy: recordedBy,
+            directory: admission.directory
+        )
         summary.accepted += positions.count
         summary.firstPosition = summary.firstPosition ?? Position(positions.lowerBound)
         summary.lastPosition = Position(positions.upperBound)

@@ -75,7 +75,9 @@ package final class Quarantine {
     private func write() throws {
         var offset = 0
         while offset < buffer.count {
-            let written = buffer.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset) }
+            let written = buffer.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset)
+            }
             if written < 0, errno == EINTR { continue }
             guard written > 0 else { throw QuarantineError(path: path ?? directory, systemError: errno) }
             offset += written
@@ -108,7 +110,8 @@ package final class Quarantine {
         while i < bytes.count {
             let left = bytes.count - i
             let word =
-                UInt32(bytes[i]) << 16 | (left > 1 ? UInt32(bytes[i + 1]) << 8 : 0) | (left > 2 ? UInt32(bytes[i + 2]) : 0)
+                UInt32(bytes[i]) << 16 | (left > 1 ? UInt32(bytes[i + 1]) << 8 : 0)
+                | (left > 2 ? UInt32(bytes[i + 2]) : 0)
             for k in 0..<4 {
                 let isPadding = k > left
                 buffer.append(isPadding ? UInt8(ascii: "=") : alphabet[Int(word >> UInt32(18 - 6 * k) & 63)])

@@ -36,12 +36,12 @@ extension Fold {
         case .topUpReceived(let e): pay(device(e.device), e, .topUp, sign: 1, at, recordedAt)
         case .topUpRefunded(let e): pay(device(e.device), e, .refund, sign: -1, at, recordedAt)
         case .balanceAdjusted(let e):
-            let key = MoneyBook.Key(kind: .adjustment, provider: "", reference: e.reference)
+            let key = MoneyBook.Key(kind: .adjustment, provider: ByteName(""), reference: ByteName(e.reference))
             add(device(e.device), key, e.amount, sign: 1, currency: e.currency, at: e.at, at, recordedAt)
         case .pushSettled(let outcome):
-            guard jobs[outcome.job] != nil else { return }
-            jobs[outcome.job]?.apply(outcome, at: position)
-            unwrittenJobs.insert(outcome.job)
+            guard jobs[ByteName(outcome.job)] != nil else { return }
+            jobs[ByteName(outcome.job)]?.apply(outcome, at: position)
+            unwrittenJobs.insert(ByteName(outcome.job))
         case .alertRuleSet, .dayTurned: preconditionFailure("an event kind was admitted that is not folded")
         }
     }
@@ -92,7 +92,7 @@ extension Fold {
         _ body: (SeriesFold, inout IntervalChange) -> Void
     ) {
         guard let register = register ?? device.declaration.register,
-            let index = device.series.first(where: { registers[Int($0)] == register })
+            let index = device.series.first(where: { registers[Int($0)] == ByteName(register) })
         else { preconditionFailure("an event was logged without its register") }
         if device.billingSeries == nil {
             device.declaration.notice(register: register, unit: unit)
@@ -139,7 +139,7 @@ extension Fold {
         if device.declaration.gapAfter != formerGap { dirtyWholly(device) }
         if let tariff = event.tariff {
             device.assign(tariff, from: event.from)
-            noteCurrency(device, tariffs[tariff]?.currency)
+            noteCurrency(device, tariffs[ByteName(tariff)]?.currency)
         }
         reprice(device, from: before, position, recordedAt)
     }
@@ -153,20 +153,22 @@ extension Fold {
     ) {
         let before = device.balance
         device.assign(tariff, from: from)
-        noteCurrency(device, tariffs[tariff]?.currency)
+        noteCurrency(device, tariffs[ByteName(tariff)]?.currency)
         reprice(device, from: before, position, recordedAt)
     }
 
     private func publish(_ event: TariffPublished, _ position: UInt64, _ recordedAt: Instant) {
-        tariffs[event.tariff] = event
-        for device in devices where device.assignments.contains(where: { $0.tariff == event.tariff }) {
+        tariffs[ByteName(event.tariff)] = event
+        for device in devices
+        where device.assignments.contains(where: { ByteName($0.tariff) == ByteName(event.tariff) }) {
             reprice(device, from: device.balance, position, recordedAt)
         }
     }
 
     /// Works out a device's zone, schedule and charges from what is now declared, and looks whether that crossed a level.
     private func reprice(_ device: DeviceFold, from before: Money?, _ position: UInt64, _ recordedAt: Instant) {
-        let name = device.declaration.timezone ?? device.assignments.first.flatMap { tariffs[$0.tariff]?.timezone }
+        let name =
+            device.declaration.timezone ?? device.assignments.first.flatMap { tariffs[ByteName($0.tariff)]?.timezone }
         let zone = name.flatMap { zones.rules(of: $0) } ?? .utc
         if zone.name != device.zone.name {
             device.zone = zone
@@ -174,7 +176,7 @@ extension Fold {
         }
         device.schedule = RateSchedule(
             assignments: device.assignments.compactMap { assignment in
-                tariffs[assignment.tariff].map { (from: assignment.from, tariff: $0) }
+                tariffs[ByteName(assignment.tariff)].map { (from: assignment.from, tariff: $0) }
             },
             zone: zone
         )
@@ -213,7 +215,7 @@ extension Fold {
         _ position: UInt64,
         _ recordedAt: Instant
     ) {
-        let key = MoneyBook.Key(kind: kind, provider: event.provider, reference: event.reference)
+        let key = MoneyBook.Key(kind: kind, provider: ByteName(event.provider), reference: ByteName(event.reference))
         add(device, key, event.amount, sign: sign, currency: event.currency, at: event.at, position, recordedAt)
     }
 

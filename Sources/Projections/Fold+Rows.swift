@@ -13,7 +13,7 @@ extension Fold {
             try writer.putSeries(
                 UInt32(writtenSeriesCount),
                 device: owners[writtenSeriesCount].index,
-                register: registers[writtenSeriesCount]
+                register: registers[writtenSeriesCount].text
             )
             writtenSeriesCount += 1
         }

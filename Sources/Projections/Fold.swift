@@ -11,10 +11,10 @@ package final class Fold {
     var devices: ContiguousArray<DeviceFold> = []
     var series: ContiguousArray<SeriesFold> = []
     var owners: ContiguousArray<DeviceFold> = []
-    var registers: [String] = []
-    var tariffs: [String: TariffPublished] = [:]
-    var jobs: [String: PushJobRow] = [:]
-    var unwrittenJobs: Set<String> = []
+    var registers: [ByteName] = []
+    var tariffs: [ByteName: TariffPublished] = [:]
+    var jobs: [ByteName: PushJobRow] = [:]
+    var unwrittenJobs: Set<ByteName> = []
     var queuedSeries: [UInt32] = []
     var queuedDevices: [UInt32] = []
     var writtenSeriesCount = 0
@@ -37,37 +37,100 @@ package final class Fold {
     ) {
         grow(to: directory)
         var position = firstPosition.rawValue
-        for reading in readings {
-            apply(reading, position: position, recordedAt: recordedAt)
-            position += 1
+        var start = 0
+        while start < readings.count {
+            let series = readings[start].series
+            var end = start + 1
+            while end < readings.count, readings[end].series == series { end += 1 }
+            applyRun(
+                UnsafeBufferPointer(rebasing: readings[start..<end]),
+                firstPosition: position,
+                recordedAt: recordedAt
+            )
+            position += UInt64(end - start)
+            start = end
         }
         self.position = Position(position - 1)
     }
 
-    @inline(__always)
-    private func apply(_ reading: ReadingRecord, position: UInt64, recordedAt: Instant) {
-        let index = reading.series
-        let series = series[Int(index)]
+    /// Applies readings of one series: those in order at once, the others one by one.
+    private func applyRun(
+        _ readings: UnsafeBufferPointer<ReadingRecord>,
+        firstPosition: UInt64,
+        recordedAt: Instant
+    ) {
+        let index = readings[0].series
+        let fold = series[Int(index)]
         let device = owners[Int(index)]
-        change.clear()
-        series.receive(reading, position: position, &change)
-        series.noteDirty(change)
-        if !series.isQueued, series.dirtySpan != nil || series.anomaliesAreDirty {
-            series.isQueued = true
-            queuedSeries.append(index)
-        }
-        if device.billingSeries == index {
-            if device.hasBalance {
-                follow(device, position: position, recordedAt: recordedAt)
-            }
-        } else if device.billingSeries == nil {
-            device.declaration.notice(
-                register: registers[Int(index)],
-                unit: reading.traits.unit
-            )
+        enqueue(device)
+        if device.billingSeries == nil {
+            device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
             resolveBillingSeries(device)
         }
-        enqueue(device)
+        let isCharged = device.billingSeries == index && device.hasBalance
+        var next = 0
+        while next < readings.count {
+            let rest = UnsafeBufferPointer(rebasing: readings[next...])
+            let position = firstPosition + UInt64(next)
+            next +=
+                isCharged
+                ? appendCharged(rest, to: fold, of: device, position: position, recordedAt: recordedAt)
+                : fold.append(rest, position: position) { _ in true }
+            guard next < readings.count else { break }
+            apply(readings[next], to: fold, of: device, isCharged, position: firstPosition + UInt64(next), recordedAt)
+            next += 1
+        }
+        if fold.dirtySpan != nil || fold.anomaliesAreDirty { enqueue(series: index) }
+    }
+
+    /// Appends what is in order, each interval charged as it comes, up to one that crosses a level.
+    private func appendCharged(
+        _ readings: UnsafeBufferPointer<ReadingRecord>,
+        to fold: SeriesFold,
+        of device: DeviceFold,
+        position: UInt64,
+        recordedAt: Instant
+    ) -> Int {
+        let schedule = device.schedule
+        let total = device.money.total
+        let lower = device.alerts.lower
+        var charges = device.charges
+        var before = charges
+        var crossing: MeteredInterval?
+        let count = fold.append(readings, position: position) { interval in
+            before = charges
+            charges += schedule.charge(interval)
+            guard total - charges <= lower, charges != before else { return true }
+            crossing = interval
+            return false
+        }
+        device.charges = charges
+        if let crossing {
+            change.clear()
+            change.setAppended(crossing)
+            evaluate(
+                device,
+                from: total - before,
+                position: position + UInt64(count) - 1,
+                recordedAt: recordedAt,
+                money: nil
+            )
+        }
+        return count
+    }
+
+    private func apply(
+        _ reading: ReadingRecord,
+        to fold: SeriesFold,
+        of device: DeviceFold,
+        _ isCharged: Bool,
+        position: UInt64,
+        _ recordedAt: Instant
+    ) {
+        change.clear()
+        fold.receive(reading, position: position, &change)
+        fold.noteDirty(change)
+        if isCharged { follow(device, position: position, recordedAt: recordedAt) }
     }
 
     /// Charges what changed in the billing series, and looks whether that crossed a level.
@@ -126,7 +189,7 @@ package final class Fold {
     ) {
         let episode = device.alerts.episodes[crossing.episode]
         let job = "\(device.name)/\(episode.rule)/\(episode.episode)/crossed"
-        jobs[job] = PushJobRow(
+        jobs[ByteName(job)] = PushJobRow(
             job: job,
             deviceID: device.index,
             rule: episode.rule,
@@ -137,7 +200,7 @@ package final class Fold {
             requestedEventTime: eventTime,
             staleAfterMilliseconds: crossing.rule.staleAfterMilliseconds
         )
-        unwrittenJobs.insert(job)
+        unwrittenJobs.insert(ByteName(job))
     }
 
     /// The device's clock as far as readings tell it: the latest standing reading of its billing series.
@@ -173,7 +236,7 @@ package final class Fold {
             let fold = SeriesFold()
             series.append(fold)
             owners.append(device)
-            registers.append(directory.registerName(ofSeries: index))
+            registers.append(ByteName(directory.registerName(ofSeries: index)))
             device.series.append(index)
             applyDeclaration(of: device, to: fold)
             resolveBillingSeries(device)
@@ -182,7 +245,7 @@ package final class Fold {
 
     /// Finds the series that is billed, once its register is known and has appeared.
     func resolveBillingSeries(_ device: DeviceFold) {
-        guard let register = device.declaration.register else { return }
+        guard let register = device.declaration.register.map({ ByteName($0) }) else { return }
         device.billingSeries = device.series.first { registers[Int($0)] == register }
     }
 

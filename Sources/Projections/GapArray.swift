@@ -27,6 +27,7 @@ struct GapArray<Element: BitwiseCopyable> {
 
     var last: Element? { isEmpty ? nil : self[count - 1] }
 
+    @inline(__always)
     mutating func append(_ element: Element) {
         if gapCount == 0 { storage.append(element) } else { insert(element, at: count) }
     }

@@ -8,8 +8,8 @@ struct MoneyBook {
     struct Key: Hashable {
         var kind: LedgerKind
         /// Empty for an adjustment.
-        var provider: String
-        var reference: String
+        var provider: ByteName
+        var reference: ByteName
     }
 
     struct Entry {

@@ -41,32 +41,64 @@ struct RegisterSeries {
 
     // MARK: Changes
 
-    /// Appends a reading later than all others where rule 1 alone decides about it.
+    /// Appends register readings for as long as each is later than all others and rule 1 alone decides about it.
     ///
-    /// - Returns: false where the reading has to go the long way (`insert`).
+    /// - Parameter added: called with each interval; false ends the run after it.
+    /// - Returns: how many were appended.
     @inline(__always)
-    mutating func appendInOrder(
-        at instant: Int64,
-        value: Int64,
+    mutating func appendRun(
+        _ readings: UnsafeBufferPointer<ReadingRecord>,
         position: UInt64,
-        quality: Quality,
-        _ change: inout IntervalChange
-    ) -> Bool {
-        var entry = SeriesEntry(at: instant, value: value, position: position, quality: quality, status: .first)
-        guard let last = entries.last else {
+        _ added: (MeteredInterval) -> Bool
+    ) -> Int {
+        var i = 0
+        guard var last = entries.last else {
+            let reading = readings[0]
+            if reading.traits.isInterval { return 0 }
+            entries.append(
+                SeriesEntry(
+                    at: reading.at,
+                    value: reading.value,
+                    position: position,
+                    quality: reading.traits.quality,
+                    status: .first
+                )
+            )
+            return 1
+        }
+        guard last.status.isBaseline, last.role != .exchangeFinal else { return 0 }
+        let segment = segments.segment(at: last.at)
+        while i < readings.count {
+            let reading = readings[i]
+            let delta = reading.value &- last.value
+            guard reading.at > last.at, reading.value >= last.value, !reading.traits.isInterval,
+                reading.at - last.at <= maximumIntervalMilliseconds,
+                let quantity = segments.quantity(delta: delta, segment: segment),
+                !segments.exceedsMaxRate(delta: delta, elapsed: reading.at - last.at)
+            else { return i }
+            let entry = SeriesEntry(
+                at: reading.at,
+                value: reading.value,
+                position: position + UInt64(i),
+                quality: reading.traits.quality,
+                status: .interval
+            )
             entries.append(entry)
-            return true
+            i += 1
+            if !added(MeteredInterval(start: last.at, end: entry.at, quantity: quantity)) { return i }
+            last = entry
         }
-        guard instant > last.at, value >= last.value, last.status.isBaseline, last.role != .exchangeFinal else {
-            return false
+        return i
+    }
+
+    /// As `appendRun`, for one reading.
+    mutating func appendInOrder(_ reading: ReadingRecord, position: UInt64, _ change: inout IntervalChange) -> Bool {
+        withUnsafePointer(to: reading) { pointer in
+            appendRun(UnsafeBufferPointer(start: pointer, count: 1), position: position) { interval in
+                change.setAppended(interval)
+                return true
+            } == 1
         }
-        guard status(from: last, at: instant, delta: value - last.value, isWrap: false) == .interval,
-            let quantity = segments.quantity(delta: value - last.value, segment: segments.segment(at: last.at))
-        else { return false }
-        entry.status = .interval
-        entries.append(entry)
-        change.setAppended(MeteredInterval(start: last.at, end: instant, quantity: quantity))
-        return true
     }
 
     /// Puts a reading at an instant where none stands.

@@ -63,19 +63,31 @@ final class SeriesFold {
             count(isNew: isNew)
             return
         }
-        if instants.isEmpty,
-            register.appendInOrder(
-                at: reading.at,
-                value: reading.value,
-                position: position,
-                quality: reading.traits.quality,
-                &change
-            )
-        {
-            distinctCount += 1
-            return
-        }
         receiveOutOfOrder(reading, position, &change)
+    }
+
+    /// Appends register readings for as long as they follow in order and rule 1 alone decides about them.
+    ///
+    /// - Parameter added: called with each interval, in order; false ends the run after it.
+    /// - Returns: how many were appended; the next, if there is one, goes through `receive`.
+    @inline(__always)
+    func append(
+        _ readings: UnsafeBufferPointer<ReadingRecord>,
+        position: UInt64,
+        _ added: (MeteredInterval) -> Bool
+    ) -> Int {
+        guard instants.isEmpty, kind == .register || (kind == .undecided && !readings[0].traits.isInterval) else {
+            return 0
+        }
+        kind = .register
+        var span: (start: Int64, end: Int64)?
+        let count = register.appendRun(readings, position: position) { interval in
+            span = (span?.start ?? interval.start, interval.end)
+            return added(interval)
+        }
+        distinctCount += count
+        if let span { dirtySpan = dirtySpan.map { (min($0.start, span.start), max($0.end, span.end)) } ?? span }
+        return count
     }
 
     private func decideKind(_ isInterval: Bool, _ change: inout IntervalChange) {
@@ -105,15 +117,7 @@ final class SeriesFold {
         if instants[reading.at] == nil, register.segments.exchange(at: reading.at) == nil {
             guard let i = register.index(at: reading.at) else {
                 distinctCount += 1
-                if register.appendInOrder(
-                    at: reading.at,
-                    value: reading.value,
-                    position: position,
-                    quality: quality,
-                    &change
-                ) {
-                    return
-                }
+                if register.appendInOrder(reading, position: position, &change) { return }
                 register.insert(at: reading.at, value: reading.value, position: position, quality: quality, &change)
                 return
             }

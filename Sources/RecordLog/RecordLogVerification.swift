@@ -1,6 +1,8 @@
 /// What a verification found and how much it looked at.
 package struct VerificationReport: Sendable {
-    /// Everything noticed, in the log's order. No damage among it means the log is sound.
+    /// Everything noticed, in the log's order.
+    ///
+    /// No damage among it means the log is sound.
     package var findings: [LogFinding] = []
     /// Segments looked at.
     package var segmentCount = 0
@@ -21,7 +23,9 @@ package struct VerificationReport: Sendable {
     package var hasDamage: Bool { findings.contains { $0.severity == .damage } }
 }
 
-/// Reads a whole log and holds every byte against what it must be. Never writes; needs no lock.
+/// Reads a whole log and holds every byte against what it must be.
+///
+/// Never writes; needs no lock.
 ///
 /// Invariant: a byte under `log/` that is not as it was written shows as a finding. What cannot be known from the files alone, that
 /// something is missing at the very end, takes `expectedHead`.
@@ -31,6 +35,9 @@ package struct RecordLogVerification {
     /// Blocks come in order. `isFirstInSegment` tells a decoder with state to begin afresh. If it throws, the block is reported
     /// as damaged content and the chain is taken up again at the block's stored value.
     package typealias ContentDigest = (BlockView) throws -> Digest32
+
+    /// How often bytes that change while they are verified are read again.
+    private static let rereadLimit = 8
 
     private let fileSystem: any FileSystem
     private let directory: String
@@ -54,12 +61,15 @@ package struct RecordLogVerification {
         self.contentDigest = contentDigest
     }
 
-    /// Verifies the log of a data directory. Linear in its size.
+    /// Verifies the log of a data directory.
     ///
-    /// - Parameter directory: The data directory.
-    /// - Parameter fileSystem: Where it is.
-    /// - Parameter expectedHead: A position known to have been acknowledged, 0 = none.
-    /// - Parameter contentDigest: See `ContentDigest`.
+    /// Linear in its size.
+    ///
+    /// - Parameters:
+    ///   - directory: The data directory.
+    ///   - fileSystem: Where it is.
+    ///   - expectedHead: A position known to have been acknowledged, 0 = none.
+    ///   - contentDigest: See `ContentDigest`.
     /// - Returns: The findings and totals. Damage is reported there, not thrown.
     /// - Throws: `notALog`, `newerVersion`, `inputOutput`.
     package static func run(
@@ -82,7 +92,7 @@ package struct RecordLogVerification {
         let listing: SegmentListing
         do throws(RecordLogError) {
             listing = try SegmentListing(fileSystem, directory: directory)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             throw RecordLogError(.notALog, "there is no log", place: LogPlace(file: directory))
         }
         for name in listing.strayNames {
@@ -91,7 +101,7 @@ package struct RecordLogVerification {
         for name in listing.names {
             do throws(RecordLogError) {
                 try check(name, isLast: name == listing.names.last)
-            } catch where error.code == .corruption {
+            } catch  where error.code == .corruption {
                 let place = error.place ?? LogPlace(file: name)
                 add(.damage, .segment, place.file, place.byteOffset, place.positions, error.message)
                 link = nil
@@ -120,7 +130,7 @@ package struct RecordLogVerification {
             let kind: LogFinding.Kind = expected == first ? .chain : .missing
             add(.damage, kind, name, 0, lower...max(lower, max(expected, first) - 1), mismatch)
         }
-        let bytes = try segment.readAll(into: buffer)
+        let bytes = try settledBytes(of: segment, isLast: isLast)
         var walk = SegmentWalk(header: segment.header)
         while true {
             try checkBlocks(bytes, segment: segment, walk: &walk)
@@ -144,6 +154,22 @@ package struct RecordLogVerification {
                 chain: $0
             )
         }
+    }
+
+    /// The file's bytes.
+    ///
+    /// The last segment may be growing: what looks damaged there is read again until it stands still.
+    private func settledBytes(of segment: SegmentFile, isLast: Bool) throws(RecordLogError) -> UnsafeRawBufferPointer {
+        var bytes = try segment.readAll(into: buffer)
+        guard isLast, !segment.isSealed else { return bytes }
+        for _ in 0..<Self.rereadLimit {
+            let scan = SegmentScan(bytes, header: segment.header)
+            guard case .corrupt = scan.end, scan.endOffset <= bytes.count else { break }
+            let before = bytes.crc32c(scan.endOffset..<bytes.count)
+            bytes = try segment.readAll(into: buffer)
+            if scan.endOffset <= bytes.count, bytes.crc32c(scan.endOffset..<bytes.count) == before { break }
+        }
+        return bytes
     }
 
     /// Checks sound blocks from where `walk` stands until something else comes.
@@ -229,7 +255,8 @@ package struct RecordLogVerification {
             let text = "a write of \(tornEnd - walk.offset) bytes that has not completed; not acknowledged"
             add(.notice, .tornTail, segment.name, walk.offset, nil, text)
         case .corrupt(let reason, let positions, let resumeOffset?)
-        where BlockHeader.decode(bytes, at: resumeOffset, segmentID: segment.header.segmentID, offset: resumeOffset) != nil:
+        where BlockHeader.decode(bytes, at: resumeOffset, segmentID: segment.header.segmentID, offset: resumeOffset)
+            != nil:
             add(.damage, .block, segment.name, walk.offset, positions, reason)
             return resumeOffset
         case .corrupt(let reason, let positions, _):
@@ -249,7 +276,9 @@ package struct RecordLogVerification {
         positions: ClosedRange<UInt64>
     ) throws(RecordLogError) {
         count(live: segment.byteCount, of: segment)
-        var isVouchedFor = segment.footer.map { $0.lastPosition + 1 == walk.nextPosition && $0.indexOffset == walk.offset }
+        var isVouchedFor = segment.footer.map {
+            $0.lastPosition + 1 == walk.nextPosition && $0.indexOffset == walk.offset
+        }
         if isVouchedFor == nil {
             let next = SegmentListing.name(firstPosition: walk.nextPosition)
             let listing = try SegmentListing(fileSystem, directory: directory)

@@ -10,10 +10,16 @@ enum SectorMask {
             if !hasWeakSector(UnsafeRawBufferPointer(bytes), fileOffset: fileOffset) { return mask }
             toggle(mask, over: bytes)
         }
-        throw RecordLogError(.bodyTooLarge, "no mask fits this body", hint: "it was made to defeat all of them: refuse it")
+        throw RecordLogError(
+            .bodyTooLarge,
+            "no mask fits this body",
+            hint: "it was made to defeat all of them: refuse it"
+        )
     }
 
-    /// Lays a mask over bytes, or takes it off again. Mask 0 changes nothing.
+    /// Lays a mask over bytes, or takes it off again.
+    ///
+    /// Mask 0 changes nothing.
     static func toggle(_ mask: UInt8, over bytes: UnsafeMutableRawBufferPointer) {
         guard mask != 0 else { return }
         var state = UInt64(mask)

@@ -45,7 +45,9 @@ struct SegmentListing {
     static func firstPosition(ofName name: String) -> UInt64? {
         guard name.hasSuffix(suffix) else { return nil }
         let digits = name.dropLast(suffix.count)
-        guard digits.utf8.count >= digitCount, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard digits.utf8.count >= digitCount, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
         return UInt64(digits)
     }
 }

@@ -228,7 +228,9 @@ package struct NDJSONEncoder {
     }
 
     private mutating func list<Element>(
-        _ name: StaticString, _ elements: [Element], _ body: (inout NDJSONEncoder, Element) -> Void
+        _ name: StaticString,
+        _ elements: [Element],
+        _ body: (inout NDJSONEncoder, Element) -> Void
     ) {
         key(name)
         bytes.append(UInt8(ascii: "["))

@@ -29,7 +29,9 @@ struct AppConfiguration {
             }
             if let root { try configuration.read(root, prefix: "", file: directory.configuration) }
         }
-        for (name, key) in [("METERFOLD_VIEWS_HOURS", "views.hours"), ("METERFOLD_LOG_SEGMENT_BYTES", "log.segmentBytes")] {
+        for (name, key) in [
+            ("METERFOLD_VIEWS_HOURS", "views.hours"), ("METERFOLD_LOG_SEGMENT_BYTES", "log.segmentBytes"),
+        ] {
             if let value = getenv(name) { try configuration.set(key, String(cString: value), place: name) }
         }
         return configuration
@@ -42,7 +44,9 @@ struct AppConfiguration {
         for (key, value) in mapping {
             let name = prefix + (key.string ?? "")
             let place = key.mark.map { "\(file), line \($0.line)" } ?? file
-            if value.mapping != nil { try read(value, prefix: name + ".", file: file) } else {
+            if value.mapping != nil {
+                try read(value, prefix: name + ".", file: file)
+            } else {
                 try set(name, value.scalar?.string ?? "", place: place)
             }
         }
@@ -59,14 +63,21 @@ struct AppConfiguration {
             let range = AppConfiguration.segmentByteCounts
             guard let count = Int(value), range.contains(count) else {
                 throw Failure(
-                    place: place, cause: "log.segmentBytes is '\(value)'",
-                    hint: "say a number from \(range.lowerBound) to \(range.upperBound)")
+                    place: place,
+                    cause: "log.segmentBytes is '\(value)'",
+                    hint: "say a number from \(range.lowerBound) to \(range.upperBound)"
+                )
             }
             log.segmentByteCount = count
             log.sealedIndexByteCount = min(log.sealedIndexByteCount, count / 8)
         case "ingest.defaults.utility":
             defaultUtility = try AppConfiguration.word(
-                value, Utility(name: value), key, place, Utility.allCases.map(\.name))
+                value,
+                Utility(name: value),
+                key,
+                place,
+                Utility.allCases.map(\.name)
+            )
         case "ingest.defaults.unit":
             defaultUnit = try AppConfiguration.word(value, Unit(symbol: value), key, place, Unit.allCases.map(\.symbol))
         case "ingest.defaults.register": defaultRegister = value
@@ -75,11 +86,18 @@ struct AppConfiguration {
     }
 
     private static func word<Word>(
-        _ value: String, _ word: Word?, _ key: String, _ place: String, _ choices: [String]
+        _ value: String,
+        _ word: Word?,
+        _ key: String,
+        _ place: String,
+        _ choices: [String]
     ) throws -> Word {
         if let word { return word }
         throw Failure(
-            place: place, cause: "\(key) is '\(value)'", hint: "say one of \(choices.joined(separator: ", "))")
+            place: place,
+            cause: "\(key) is '\(value)'",
+            hint: "say one of \(choices.joined(separator: ", "))"
+        )
     }
 
     private static func contents(of path: String) throws -> String? {

@@ -27,14 +27,19 @@ struct DataDirectory {
     func require() throws {
         if exists { return }
         throw Failure(
-            place: path, cause: "this is no data directory", hint: "make one with 'meterfold init --data \(path)'")
+            place: path,
+            cause: "this is no data directory",
+            hint: "make one with 'meterfold init --data \(path)'"
+        )
     }
 
     private func makeDirectory(_ directory: String) throws {
         if mkdir(directory, 0o755) == 0 || DataDirectory.isDirectory(directory) { return }
         throw Failure(
-            place: directory, cause: "cannot be made: \(String(cString: strerror(errno)))",
-            hint: "check that the parent directory exists and may be written to")
+            place: directory,
+            cause: "cannot be made: \(String(cString: strerror(errno)))",
+            hint: "check that the parent directory exists and may be written to"
+        )
     }
 
     private static func isDirectory(_ path: String) -> Bool {

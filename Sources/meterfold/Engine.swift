@@ -31,8 +31,10 @@ final class Engine {
         self.directory = directory
         configuration = try AppConfiguration.load(directory)
         let opened = try EventLogWriter.open(
-            directory: directory.path, configuration: configuration.log,
-            lockDescription: CommandLine.arguments.joined(separator: " "))
+            directory: directory.path,
+            configuration: configuration.log,
+            lockDescription: CommandLine.arguments.joined(separator: " ")
+        )
         writer = opened.writer
         for finding in opened.report.findings { Terminal.error("meterfold: \(finding)") }
         admission = Admission(zones: zones)
@@ -59,9 +61,13 @@ final class Engine {
     /// An intake whose batches are folded as they are logged. The engine's own admission is given away with it.
     func makeIntake(recordedBy: String) -> Intake {
         Intake(
-            writer: writer, admission: admission, clock: clock,
-            quarantine: Quarantine(directory: directory.quarantine, startedAt: clock.now()), recordedBy: recordedBy,
-            logged: { [unowned self] in try fold($0, $1, $2, $3) })
+            writer: writer,
+            admission: admission,
+            clock: clock,
+            quarantine: Quarantine(directory: directory.quarantine, startedAt: clock.now()),
+            recordedBy: recordedBy,
+            logged: { [unowned self] in try fold($0, $1, $2, $3) }
+        )
     }
 
     // MARK: Opening

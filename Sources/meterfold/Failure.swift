@@ -24,11 +24,24 @@ struct Failure: Error, CustomStringConvertible {
             self.init(place: error.place.map(\.description) ?? "log", cause: error.message, hint: error.hint)
         case let error as EventStorageError:
             self.init(
-                place: "log", cause: error.description, hint: "run 'meterfold verify' to see what is damaged")
+                place: "log",
+                cause: error.description,
+                hint: "run 'meterfold verify' to see what is damaged"
+            )
         case let error as ViewError:
-            self.init(place: "views.sqlite", cause: error.description, hint: "views can be made anew with 'meterfold rebuild'")
-        case let error as QuarantineError: self.init(place: "quarantine", cause: error.description, hint: "make room or mend permissions, then ingest the same input again")
-        case let refusal as Refusal: self.init(place: "refused", cause: "\(refusal.code.rawValue): \(refusal.text)", hint: "")
+            self.init(
+                place: "views.sqlite",
+                cause: error.description,
+                hint: "views can be made anew with 'meterfold rebuild'"
+            )
+        case let error as QuarantineError:
+            self.init(
+                place: "quarantine",
+                cause: error.description,
+                hint: "make room or mend permissions, then ingest the same input again"
+            )
+        case let refusal as Refusal:
+            self.init(place: "refused", cause: "\(refusal.code.rawValue): \(refusal.text)", hint: "")
         default: return nil
         }
     }

@@ -19,7 +19,8 @@ extension TimestampPrecision: ExpressibleByArgument {}
 /// How inputs are read: flags of `ingest`.
 struct InputFlags: ParsableArguments {
     @Option(help: "The lines' form; detected if not said.") var inputFormat: InputFormat?
-    @Option(help: "Unit of line protocol's timestamps: ns, us, ms or s.") var precision: TimestampPrecision = .nanoseconds
+    @Option(help: "Unit of line protocol's timestamps: ns, us, ms or s.") var precision: TimestampPrecision =
+        .nanoseconds
     @Option(help: "How other systems' files are read: a YAML file, or \(Profiles.names.joined(separator: ", ")).")
     var profile: String?
     @Option(help: "The device of an input that names none, in place of the profile's.") var device: String?
@@ -41,8 +42,10 @@ struct InputFlags: ParsableArguments {
             options.profile = try Profiles.find(profile, zones: zones)
         } catch {
             throw Failure(
-                place: error.source, cause: error.line.map { "line \($0): \(error.text)" } ?? error.text,
-                hint: "shipped profiles: \(Profiles.names.joined(separator: ", "))")
+                place: error.source,
+                cause: error.line.map { "line \($0): \(error.text)" } ?? error.text,
+                hint: "shipped profiles: \(Profiles.names.joined(separator: ", "))"
+            )
         }
         return options
     }
@@ -52,11 +55,13 @@ struct IngestCommand: ParsableCommand {
     enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
 
     static let configuration = CommandConfiguration(
-        commandName: "ingest", abstract: "Takes readings and other events from files or stdin.",
+        commandName: "ingest",
+        abstract: "Takes readings and other events from files or stdin.",
         discussion: """
             NDJSON, InfluxDB line protocol or CSV, plain, gzip or lz4; what is refused goes to DIR/quarantine with the \
             reason, and the rest still goes in: exit code 2 then.
-            """)
+            """
+    )
 
     @OptionGroup var location: DataOption
     @OptionGroup var input: InputFlags
@@ -80,16 +85,21 @@ struct IngestCommand: ParsableCommand {
         progress.finish()
         try engine.commit()
         let summary = IngestReport(
-            summary: intake.summary, duplicates: engine.projector.map { $0.duplicateCount - duplicates },
-            durable: engine.writer.head, seconds: SystemClock.uptimeSeconds() - start,
-            quarantine: intake.quarantinePath)
+            summary: intake.summary,
+            duplicates: engine.projector.map { $0.duplicateCount - duplicates },
+            durable: engine.writer.head,
+            seconds: SystemClock.uptimeSeconds() - start,
+            quarantine: intake.quarantinePath
+        )
         try engine.close()
         Terminal.print(format == .json ? summary.json : summary.text)
         if let fault { throw fault }
         if Signals.isInterrupted {
             throw Failure(
-                place: "ingest", cause: "interrupted; everything up to position \(engine.writer.head.rawValue) is durable",
-                hint: "give the same input again: what is in counts as duplicate")
+                place: "ingest",
+                cause: "interrupted; everything up to position \(engine.writer.head.rawValue) is durable",
+                hint: "give the same input again: what is in counts as duplicate"
+            )
         }
         if intake.summary.rejected > 0 { throw ExitCode(2) }
     }
@@ -98,12 +108,21 @@ struct IngestCommand: ParsableCommand {
         let source = try InputSource(path: file, isInterrupted: { Signals.isInterrupted })
         let reader = InputReader(source, options: options)
         let defaults = AdmissionDefaults(
-            utility: options.effectiveUtility, unit: options.unit, register: options.register)
+            utility: options.effectiveUtility,
+            unit: options.unit,
+            register: options.register
+        )
         var batch = DecodedBatch()
         intake.beginInput()
         do {
             while !Signals.isInterrupted, try reader.next(into: &batch) {
-                try intake.take(batch, chunk: reader.chunk, names: reader.names, defaults: defaults, source: source.name)
+                try intake.take(
+                    batch,
+                    chunk: reader.chunk,
+                    names: reader.names,
+                    defaults: defaults,
+                    source: source.name
+                )
                 progress.advance(to: reader.lineCount)
                 if !source.hasMoreNow { try intake.flush() }
             }
@@ -120,8 +139,10 @@ extension Failure {
             self.init(place: source, cause: reason, hint: "what was read before is in the log")
         case .unknownFormat(let source):
             self.init(
-                place: source, cause: "this is neither NDJSON, line protocol nor CSV with a header",
-                hint: "say --input-format or --profile")
+                place: source,
+                cause: "this is neither NDJSON, line protocol nor CSV with a header",
+                hint: "say --input-format or --profile"
+            )
         case .damaged(let refusal): self.init(place: "input", cause: refusal.text, hint: "")
         case .interrupted: self.init(place: "input", cause: "interrupted", hint: "")
         }

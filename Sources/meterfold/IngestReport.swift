@@ -36,8 +36,12 @@ struct IngestReport {
             for (code, count) in reasons { lines.append("           \(count) \(code)") }
         }
         if summary.missingValueCount > 0 { lines.append("no reading \(summary.missingValueCount) empty cells") }
-        if summary.ignoredFieldCount > 0 { lines.append("ignored    \(summary.ignoredFieldCount) other tags and fields") }
-        let span = summary.firstPosition.flatMap { first in summary.lastPosition.map { "\(first.rawValue) to \($0.rawValue)" } }
+        if summary.ignoredFieldCount > 0 {
+            lines.append("ignored    \(summary.ignoredFieldCount) other tags and fields")
+        }
+        let span = summary.firstPosition.flatMap { first in
+            summary.lastPosition.map { "\(first.rawValue) to \($0.rawValue)" }
+        }
         lines.append("positions  \(span ?? "none"), durable up to \(durable.rawValue)")
         let rate = Int(Double(summary.accepted) / max(seconds, 0.000_001))
         lines.append("time       \(SecondsText(seconds)) s, \(rate) events/s")

@@ -2,7 +2,9 @@ import ArgumentParser
 
 struct InitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Makes a data directory. On one that is there already it changes nothing.")
+        commandName: "init",
+        abstract: "Makes a data directory. On one that is there already it changes nothing."
+    )
 
     @OptionGroup var location: DataOption
 

@@ -7,8 +7,10 @@ struct LogCommand: ParsableCommand {
     enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }
 
     static let configuration = CommandConfiguration(
-        commandName: "log", abstract: "Looks inside the log; reads only.",
-        subcommands: [ListCommand.self, ShowCommand.self, StatsCommand.self])
+        commandName: "log",
+        abstract: "Looks inside the log; reads only.",
+        subcommands: [ListCommand.self, ShowCommand.self, StatsCommand.self]
+    )
 
     struct ListCommand: ParsableCommand {
         static let configuration = CommandConfiguration(commandName: "ls", abstract: "Lists the segments.")
@@ -49,7 +51,9 @@ struct LogCommand: ParsableCommand {
 
     struct ShowCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "show", abstract: "Shows the blocks, or of one block what it holds.")
+            commandName: "show",
+            abstract: "Shows the blocks, or of one block what it holds."
+        )
 
         @OptionGroup var location: DataOption
         @Option(help: "From the block with this position on.") var position: UInt64 = 1
@@ -59,7 +63,9 @@ struct LogCommand: ParsableCommand {
             try location.directory.require()
             let reader = try EventLogReader(directory: location.data)
             var left = count
-            var table = TextTable(["first", "last", "recordedAt", "recordedBy", "readings", "other events", "new series"])
+            var table = TextTable([
+                "first", "last", "recordedAt", "recordedBy", "readings", "other events", "new series",
+            ])
             try reader.forEachBlock(from: Position(position)) { block in
                 guard left > 0 else { return .stop }
                 left -= 1
@@ -85,8 +91,10 @@ struct LogCommand: ParsableCommand {
 
     struct StatsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "stats", abstract: "Counts events, readings and bytes.",
-            discussion: "Bytes are those in use; pre-written space is told apart.")
+            commandName: "stats",
+            abstract: "Counts events, readings and bytes.",
+            discussion: "Bytes are those in use; pre-written space is told apart."
+        )
 
         @OptionGroup var location: DataOption
         @Option(help: "How the result is printed.") var format: Format = .table
@@ -103,7 +111,8 @@ struct LogCommand: ParsableCommand {
             let head = segments.compactMap(\.lastPosition).last ?? 0
             let bytes = segments.reduce(0) { $0 + $1.liveByteCount }
             let reserved = segments.reduce(0) { $0 + $1.byteCount } - bytes
-            let perReading = readings == 0 ? "0" : decimalText(Int128(bytes) * 1000 / Int128(readings), fractionDigits: 3)
+            let perReading =
+                readings == 0 ? "0" : decimalText(Int128(bytes) * 1000 / Int128(readings), fractionDigits: 3)
             if format == .json {
                 var line = JSONLine()
                 line.add("head", Int64(head))

@@ -13,7 +13,8 @@ struct Meterfold: ParsableCommand {
         subcommands: [
             InitCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self, PushCommand.self,
             ReplayCommand.self, RebuildCommand.self, VerifyCommand.self, LogCommand.self, SimulateCommand.self,
-        ])
+        ]
+    )
 
     static func main() {
         // A reader that closed the pipe has seen enough.

@@ -9,15 +9,20 @@ import RecordLog
 
 struct PushCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "push", abstract: "Push jobs and their delivery.", subcommands: [DrainCommand.self])
+        commandName: "push",
+        abstract: "Push jobs and their delivery.",
+        subcommands: [DrainCommand.self]
+    )
 
     struct DrainCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "drain", abstract: "Hands over every pending job and records what came of it.",
+            commandName: "drain",
+            abstract: "Hands over every pending job and records what came of it.",
             discussion: """
                 One JSON object a line. A job may be printed again if the program was ended before the outcome was \
                 recorded; it then has the same id, by which a receiver drops it.
-                """)
+                """
+        )
 
         @OptionGroup var location: DataOption
         @Option(help: "Where to: - is stdout.") var to = "-"
@@ -46,8 +51,14 @@ struct PushCommand: ParsableCommand {
                 }
                 outcomes.append(
                     PushOutcome(
-                        kind: kind, job: job.job, at: now, channel: "stdout",
-                        attempt: kind == .delivered ? Int(job.attempts) + 1 : nil, response: nil))
+                        kind: kind,
+                        job: job.job,
+                        at: now,
+                        channel: "stdout",
+                        attempt: kind == .delivered ? Int(job.attempts) + 1 : nil,
+                        response: nil
+                    )
+                )
             }
             let intake = engine.makeIntake(recordedBy: "cli")
             for outcome in outcomes { _ = try intake.take(.pushSettled(outcome)) }

@@ -16,8 +16,10 @@ struct QueryCommand: ParsableCommand {
     }
 
     static let configuration = CommandConfiguration(
-        commandName: "query", abstract: "Prints rows of a view.",
-        discussion: "Folds first what the views do not show yet, unless another process holds them.")
+        commandName: "query",
+        abstract: "Prints rows of a view.",
+        discussion: "Folds first what the views do not show yet, unless another process holds them."
+    )
 
     @OptionGroup var location: DataOption
     @Argument(help: "What to print.") var subject: Subject
@@ -56,7 +58,9 @@ struct QueryCommand: ParsableCommand {
         guard let text else { return nil }
         if let date = LocalDate(text) { return .day(date) }
         if let instant = Instant(text: text) { return .instant(instant) }
-        throw ValidationError("\(option) takes a date (2026-01-31) or an instant (2026-01-31T08:00:00+01:00), not '\(text)'")
+        throw ValidationError(
+            "\(option) takes a date (2026-01-31) or an instant (2026-01-31T08:00:00+01:00), not '\(text)'"
+        )
     }
 
     private func openStore(_ directory: DataDirectory, _ zones: FoundationZoneSource) throws -> ViewStore {
@@ -67,14 +71,17 @@ struct QueryCommand: ParsableCommand {
             _ = try Views.fold(directory, through: Position(min(atPosition, head)), into: store, zones: zones)
             return store
         }
-        if case .current(let store) = try current(directory, head, zones) { return try withHours(store, directory, zones) }
+        if case .current(let store) = try current(directory, head, zones) {
+            return try withHours(store, directory, zones)
+        }
         do {
             let engine = try Engine(directory)
             try engine.close()
         } catch let error as RecordLogError where error.code == .locked {
             guard case .behind(let store, let checkpoint)? = try? current(directory, head, zones) else { throw error }
             Terminal.error(
-                "meterfold: another process holds the views; they are at position \(checkpoint.rawValue) of \(head)")
+                "meterfold: another process holds the views; they are at position \(checkpoint.rawValue) of \(head)"
+            )
             return try withHours(store, directory, zones)
         }
         return try withHours(try ViewStore.openForReading(path: directory.views), directory, zones)
@@ -96,7 +103,9 @@ struct QueryCommand: ParsableCommand {
 
     /// Hours that are not kept are folded from the log.
     private func withHours(
-        _ store: ViewStore, _ directory: DataDirectory, _ zones: FoundationZoneSource
+        _ store: ViewStore,
+        _ directory: DataDirectory,
+        _ zones: FoundationZoneSource
     ) throws -> ViewStore {
         guard subject == .consumption, by == .hour else { return store }
         let meta = try store.read { try $0.meta() }

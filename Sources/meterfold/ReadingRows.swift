@@ -16,7 +16,8 @@ struct ReadingRows {
         let fields = [
             directory.deviceName(ofSeries: reading.series), directory.registerName(ofSeries: reading.series),
             traits.isInterval ? "interval" : "", traits.isInterval ? "" : at,
-            traits.isInterval ? Instant(milliseconds: reading.at - reading.span).rfc3339 : "", traits.isInterval ? at : "",
+            traits.isInterval ? Instant(milliseconds: reading.at - reading.span).rfc3339 : "",
+            traits.isInterval ? at : "",
             decimalText(Int128(reading.value), fractionDigits: traits.unit.milliDigits), traits.unit.symbol,
             traits.quality.name,
             reading.receivedAt == ReadingDraft.absentInstant ? "" : Instant(milliseconds: reading.receivedAt).rfc3339,

@@ -10,8 +10,10 @@ import TimeZones
 
 struct RebuildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rebuild", abstract: "Builds fresh views beside the old, compares, swaps.",
-        discussion: "Exits 1 if they differ; the old ones are then kept as views.sqlite.before. Emits no push.")
+        commandName: "rebuild",
+        abstract: "Builds fresh views beside the old, compares, swaps.",
+        discussion: "Exits 1 if they differ; the old ones are then kept as views.sqlite.before. Emits no push."
+    )
 
     @OptionGroup var location: DataOption
 
@@ -29,7 +31,13 @@ struct RebuildCommand: ParsableCommand {
         let start = SystemClock.uptimeSeconds()
         if head > .origin {
             _ = try Views.fold(
-                directory, through: head, into: fresh, zones: engine.zones, chain: engine.writer.chain, progress: progress)
+                directory,
+                through: head,
+                into: fresh,
+                zones: engine.zones,
+                chain: engine.writer.chain,
+                progress: progress
+            )
         }
         let seconds = SystemClock.uptimeSeconds() - start
         progress.finish()
@@ -56,7 +64,8 @@ struct RebuildCommand: ParsableCommand {
 
     private func show(_ table: ViewComparison.Table) {
         Terminal.print(
-            "  \(table.name): \(table.differenceCount) rows differ (\(table.ourCount) before, \(table.theirCount) now)")
+            "  \(table.name): \(table.differenceCount) rows differ (\(table.ourCount) before, \(table.theirCount) now)"
+        )
         for difference in table.differences.prefix(3) {
             Terminal.print("    before \(difference.ours ?? "-")")
             Terminal.print("    now    \(difference.theirs ?? "-")")
@@ -68,8 +77,10 @@ struct RebuildCommand: ParsableCommand {
         for suffix in ["-wal", "-shm"] { unlink(views + suffix) }
         guard rename(fresh, views) == 0 else {
             throw Failure(
-                place: views, cause: "cannot be replaced: \(String(cString: strerror(errno)))",
-                hint: "the fresh views are \(fresh)")
+                place: views,
+                cause: "cannot be replaced: \(String(cString: strerror(errno)))",
+                hint: "the fresh views are \(fresh)"
+            )
         }
     }
 }

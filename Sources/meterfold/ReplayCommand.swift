@@ -8,8 +8,10 @@ struct ReplayCommand: ParsableCommand {
     enum Format: String, CaseIterable, ExpressibleByArgument { case ndjson, csv }
 
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Streams events of the log to stdout, in the form that ingest takes.",
-        discussion: "CSV holds readings alone. Events without a time of their own lie in no span of time.")
+        commandName: "replay",
+        abstract: "Streams events of the log to stdout, in the form that ingest takes.",
+        discussion: "CSV holds readings alone. Events without a time of their own lie in no span of time."
+    )
 
     @OptionGroup var location: DataOption
     @Option(help: "Events of this device alone.") var device: String?
@@ -34,9 +36,15 @@ struct ReplayCommand: ParsableCommand {
         let reader = try EventLogReader(directory: location.data)
         var output = ReplayOutput(
             filter: ReplayFilter(
-                device: device, kind: kind, from: from.flatMap { Instant(text: $0) } ?? Instant(milliseconds: .min),
-                to: to.flatMap { Instant(text: $0) } ?? Instant(milliseconds: .max), isTimed: from != nil || to != nil),
-            format: format, withRecord: withRecord)
+                device: device,
+                kind: kind,
+                from: from.flatMap { Instant(text: $0) } ?? Instant(milliseconds: .min),
+                to: to.flatMap { Instant(text: $0) } ?? Instant(milliseconds: .max),
+                isTimed: from != nil || to != nil
+            ),
+            format: format,
+            withRecord: withRecord
+        )
         output.begin()
         var directory = try reader.directory(through: fromPosition > 1 ? Position(fromPosition - 1) : Position(1))
         try reader.forEachBlock(from: Position(fromPosition), through: toPosition.map { Position($0) }) { block in
@@ -111,9 +119,14 @@ struct ReplayOutput {
     }
 
     private mutating func append(
-        _ reading: ReadingRecord, at position: Position, _ block: RecordedBlock, _ directory: SeriesDirectory
+        _ reading: ReadingRecord,
+        at position: Position,
+        _ block: RecordedBlock,
+        _ directory: SeriesDirectory
     ) {
-        if format == .csv { rows.append(reading, directory) } else {
+        if format == .csv {
+            rows.append(reading, directory)
+        } else {
             encoder.append(reading, directory: directory, record: record(position, block))
         }
     }

@@ -7,8 +7,10 @@ extension FleetOrder: ExpressibleByArgument {}
 
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "simulate", abstract: "Writes a realistic fleet's readings to stdout.",
-        discussion: "The same options give the same bytes. As NDJSON it begins with tariffs, devices and payments.")
+        commandName: "simulate",
+        abstract: "Writes a realistic fleet's readings to stdout.",
+        discussion: "The same options give the same bytes. As NDJSON it begins with tariffs, devices and payments."
+    )
 
     @Option(help: "How many devices.") var devices = 100
     @Option(help: "How many days.") var days = 7
@@ -35,14 +37,21 @@ struct SimulateCommand: ParsableCommand {
                 Milliseconds.day % milliseconds == 0
             else { throw ValidationError("--period takes a duration that divides a day, not '\(period)'") }
         }
-        if readingsOnly, declarationsOnly { throw ValidationError("choose one of --readings-only, --declarations-only") }
+        if readingsOnly, declarationsOnly {
+            throw ValidationError("choose one of --readings-only, --declarations-only")
+        }
         if declarationsOnly, format != .ndjson { throw ValidationError("declarations are NDJSON alone") }
     }
 
     func run() throws {
         let fleet = Fleet(
-            deviceCount: devices, days: days, seed: seed, start: start.flatMap { LocalDate($0) } ?? Fleet.defaultStart,
-            period: period.flatMap { Milliseconds.count(of: $0) }, troubles: noTroubles ? .none : .usual)
+            deviceCount: devices,
+            days: days,
+            seed: seed,
+            start: start.flatMap { LocalDate($0) } ?? Fleet.defaultStart,
+            period: period.flatMap { Milliseconds.count(of: $0) },
+            troubles: noTroubles ? .none : .usual
+        )
         let contents: FleetText.Contents =
             declarationsOnly
             ? .declarations

@@ -7,7 +7,9 @@ import Telegrams
 
 struct TopUpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "topup", abstract: "Records a payment, once per reference.")
+        commandName: "topup",
+        abstract: "Records a payment, once per reference."
+    )
 
     @OptionGroup var location: DataOption
     @Argument(help: "Who paid: the device.") var device: String
@@ -35,7 +37,8 @@ struct TopUpCommand: ParsableCommand {
         guard let currency = currency.map({ Currency($0) }) ?? engine.admission.currency(of: device) else {
             throw ValidationError(
                 currency == nil
-                    ? "\(device) has no currency yet; say --currency" : "'\(currency ?? "")' is no ISO 4217 code")
+                    ? "\(device) has no currency yet; say --currency" : "'\(currency ?? "")' is no ISO 4217 code"
+            )
         }
         try currency.check(payment: decimal)
         let instant: Instant
@@ -46,6 +49,12 @@ struct TopUpCommand: ParsableCommand {
             instant = engine.clock.now()
         }
         return Payment(
-            device: device, amount: decimal, currency: currency, provider: provider, reference: reference, at: instant)
+            device: device,
+            amount: decimal,
+            currency: currency,
+            provider: provider,
+            reference: reference,
+            at: instant
+        )
     }
 }

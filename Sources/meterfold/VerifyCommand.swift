@@ -8,8 +8,10 @@ struct VerifyCommand: ParsableCommand {
     enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }
 
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Checks every block of the log, its chain, indexes and pre-written space.",
-        discussion: "Reads only. Exits 1 if anything is damaged, and names it by segment, offset and positions.")
+        commandName: "verify",
+        abstract: "Checks every block of the log, its chain, indexes and pre-written space.",
+        discussion: "Reads only. Exits 1 if anything is damaged, and names it by segment, offset and positions."
+    )
 
     @OptionGroup var location: DataOption
     @Option(help: "How the result is printed.") var format: Format = .table
@@ -31,12 +33,14 @@ struct VerifyCommand: ParsableCommand {
         for positions in report.wrongIndexes {
             Terminal.print(
                 "damage: the index of the segment with positions \(positions.lowerBound) to \(positions.upperBound) "
-                    + "is not that of its blocks")
+                    + "is not that of its blocks"
+            )
         }
         let log = report.log
         Terminal.print(
             "\(log.recordCount) events in \(log.blockCount) blocks of \(log.segmentCount) segments, "
-                + "\(log.liveByteCount) bytes, checked in \(SecondsText(seconds)) s")
+                + "\(log.liveByteCount) bytes, checked in \(SecondsText(seconds)) s"
+        )
         Terminal.print("chain \(log.chain) at position \(log.head)")
         Terminal.print(report.hasDamage ? "DAMAGED" : "sound")
     }

@@ -12,7 +12,10 @@ enum Views {
     ///
     /// - Throws: `Failure` where the views have seen more of the log than there is: then the log lost something.
     static func open(
-        _ directory: DataDirectory, _ configuration: AppConfiguration, head: Position, chain: Digest32,
+        _ directory: DataDirectory,
+        _ configuration: AppConfiguration,
+        head: Position,
+        chain: Digest32,
         zones: any ZoneSource
     ) throws -> ViewStore {
         let store: ViewStore
@@ -26,19 +29,25 @@ enum Views {
             throw Failure(
                 place: directory.log,
                 cause: "the log ends at position \(head.rawValue), but the views have seen \(meta.checkpoint.rawValue)",
-                hint: "records are missing: run 'meterfold verify', restore the log from a backup; if the log is right, "
-                    + "delete \(directory.views)")
+                hint:
+                    "records are missing: run 'meterfold verify', restore the log from a backup; if the log is right, "
+                    + "delete \(directory.views)"
+            )
         }
         if meta.checkpoint == head, head > .origin, meta.chainHead != chain.description {
             throw Failure(
                 place: directory.log,
                 cause: "the chain at position \(head.rawValue) is not the one that the views were folded from",
-                hint: "run 'meterfold verify'; if the log is right, delete \(directory.views)")
+                hint: "run 'meterfold verify'; if the log is right, delete \(directory.views)"
+            )
         }
         if !meta.timeZoneDatabase.isEmpty, meta.timeZoneDatabase != zones.version {
             try store.close()
             return try remake(
-                directory, configuration, because: "the time-zone database is now \(zones.version)")
+                directory,
+                configuration,
+                because: "the time-zone database is now \(zones.version)"
+            )
         }
         if meta.hoursAreOn, !configuration.keepsHours { try store.transaction { try $0.turnHoursOff() } }
         if !meta.hoursAreOn, configuration.keepsHours {
@@ -49,7 +58,9 @@ enum Views {
     }
 
     private static func remake(
-        _ directory: DataDirectory, _ configuration: AppConfiguration, because reason: String
+        _ directory: DataDirectory,
+        _ configuration: AppConfiguration,
+        because reason: String
     ) throws -> ViewStore {
         Terminal.error("meterfold: views are made anew: \(reason)")
         remove(directory.views)
@@ -66,8 +77,12 @@ enum Views {
     /// - Parameter last: nil is as far as there is.
     /// - Returns: the last position folded.
     static func fold(
-        _ directory: DataDirectory, through last: Position?, into store: ViewStore, zones: any ZoneSource,
-        chain: Digest32 = .zero, progress: Progress? = nil
+        _ directory: DataDirectory,
+        through last: Position?,
+        into store: ViewStore,
+        zones: any ZoneSource,
+        chain: Digest32 = .zero,
+        progress: Progress? = nil
     ) throws -> Position {
         let projector = ViewProjector(store: store, zones: zones)
         let reader = try EventLogReader(directory: directory.path)

@@ -146,4 +146,21 @@ struct ConformanceTests {
             #expect(!decoded.codes.contains(.badLineProtocol), "\(key): \(decoded.refusals)")
         }
     }
+
+    @Test func `The worked example of refused lines, as far as it needs no declarations`() throws {
+        let decoded = decode(try SharedFixtures.bytes("examples/16-refused-lines/events.ndjson")) { NDJSONDecoder() }
+        let codes = Dictionary(uniqueKeysWithValues: decoded.refusals.map { ($0.line, $0.code) })
+        #expect(
+            codes == [
+                3: .valuePrecision, 8: .unknownField, 16: .valuePrecision, 17: .valueRange, 19: .ruleInvalid,
+            ]
+        )
+        #expect(decoded.readings.count + decoded.events.count == 16)
+    }
+
+    @Test(arguments: ["01-flat-crossing", "08-exchange-told-late", "12-clear-and-re-arm", "13-interval-readings"])
+    func `The worked examples have no fault that a decoder finds`(folder: String) throws {
+        let decoded = decode(try SharedFixtures.bytes("examples/\(folder)/events.ndjson")) { NDJSONDecoder() }
+        #expect(decoded.refusals.isEmpty, "\(decoded.refusals)")
+    }
 }

@@ -117,7 +117,6 @@ import Testing
     @Test func `The other events`() throws {
         let at = Instant(milliseconds: 1_735_689_600_000)
         let one = ExactDecimal.one
-        let eur = try #require(Currency("EUR"))
         #expect(
             try event(#"{"event":"ReadingCorrected","device":"E","readAt":1735689600,"value":1,"reason":"typo"}"#)
                 == .readingCorrected(
@@ -155,6 +154,12 @@ import Testing
                     TariffAssigned(device: "E", tariff: "t", from: try #require(LocalDate("2025-01-01")))
                 )
         )
+    }
+
+    @Test func `Money and outcomes of pushes`() throws {
+        let at = Instant(milliseconds: 1_735_689_600_000)
+        let one = ExactDecimal.one
+        let eur = try #require(Currency("EUR"))
         let payment = Payment(device: "E", amount: one, currency: eur, provider: "p", reference: "A", at: at)
         #expect(
             try event(
