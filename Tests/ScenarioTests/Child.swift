@@ -47,10 +47,16 @@ final class Child {
 
     /// - Parameters:
     ///   - arguments: the program's path first.
+    ///   - input: what its standard input is.
     ///   - folder: an existing folder for the two files of output.
+    ///   - environment: variables beside our own.
     ///   - readsOutput: whether its standard output is a pipe of which `outputDescriptor` is our end.
+    /// - Throws: `ChildFault` where it cannot be started.
     init(
-        _ arguments: [String], input: Input, folder: String, environment: [String: String] = [:],
+        _ arguments: [String],
+        input: Input,
+        folder: String,
+        environment: [String: String] = [:],
         readsOutput: Bool = false
     ) throws {
         signal(SIGPIPE, SIG_IGN)
@@ -69,7 +75,11 @@ final class Child {
 
     /// Returns the process and our ends of its standard input and output, -1 where they are no pipes.
     private static func spawn(
-        _ arguments: [String], _ input: Input, _ environment: [String: String], _ outputPath: String?, _ errorPath: String
+        _ arguments: [String],
+        _ input: Input,
+        _ environment: [String: String],
+        _ outputPath: String?,
+        _ errorPath: String
     ) throws -> (process: pid_t, input: Int32, output: Int32) {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -100,13 +110,23 @@ final class Child {
     }
 
     private static func spawn(
-        _ arguments: [String], _ variables: [String], _ actions: inout posix_spawn_file_actions_t
+        _ arguments: [String],
+        _ variables: [String],
+        _ actions: inout posix_spawn_file_actions_t
     ) throws -> pid_t {
         var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0) } + [nil]
         defer { for pointer in argv + environment { free(pointer) } }
+        // Threads of a test run hold signals back, and children inherit that.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var process: pid_t = 0
-        let fault = posix_spawnp(&process, arguments[0], &actions, nil, &argv, &environment)
+        let fault = posix_spawnp(&process, arguments[0], &actions, &attributes, &argv, &environment)
         guard fault == 0 else { throw ChildFault(description: "\(arguments[0]): \(String(cString: strerror(fault)))") }
         return process
     }
@@ -123,7 +143,7 @@ final class Child {
         let bytes = Array(bytes)
         var offset = 0
         while offset < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(inputDescriptor, $0.baseAddress! + offset, $0.count - offset) }
+            let count = bytes[offset...].withUnsafeBytes { Glibc.write(inputDescriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
             offset += count
@@ -138,8 +158,8 @@ final class Child {
     func send(_ signal: Int32) { kill(process, signal) }
 
     /// Waits until it has ended.
-    func wait() throws -> Outcome {
-        closeInput()
+    func wait(closingInput: Bool = true) throws -> Outcome {
+        if closingInput { closeInput() }
         var status: Int32 = 0
         let start = ContinuousClock.now
         while true {
@@ -155,8 +175,11 @@ final class Child {
         }
         let signal = status & 0x7F
         return Outcome(
-            exitCode: signal == 0 ? (status >> 8) & 0xFF : nil, signal: signal == 0 ? nil : signal,
-            output: outputDescriptor < 0 ? read(outputPath) : "", errors: read(errorPath))
+            exitCode: signal == 0 ? (status >> 8) & 0xFF : nil,
+            signal: signal == 0 ? nil : signal,
+            output: outputDescriptor < 0 ? read(outputPath) : "",
+            errors: read(errorPath)
+        )
     }
 
     /// What it has written to its standard error so far.

@@ -48,7 +48,10 @@ struct CommandLineTests {
 
     @Test func `ingest's summary is one object`() throws {
         let scenario = try Scenario()
-        let outcome = try scenario.run(["ingest", "--format", "json", "-"], reading: Tour.text + "{\"device\":1}\nnonsense\n")
+        let outcome = try scenario.run(
+            ["ingest", "--format", "json", "-"],
+            reading: Tour.text + "{\"device\":1}\nnonsense\n"
+        )
         scenario.expect(exit: 2, outcome)
         #expect(outcome.outputLines.count == 1)
         let row = try Row(outcome.output.trimmingCharacters(in: .newlines))
@@ -91,7 +94,9 @@ struct CommandLineTests {
         #expect(row[integer: "segments"] == 1)
         let bytes = try #require(row[integer: "bytes"])
         #expect(bytes > 0 && bytes < 16_384, "live bytes alone: \(bytes)")
-        for format in ["table", "json"] { scenario.expect(exit: 0, try scenario.run(["log", "ls", "--format", format])) }
+        for format in ["table", "json"] {
+            scenario.expect(exit: 0, try scenario.run(["log", "ls", "--format", format]))
+        }
         let shown = try scenario.run(["log", "show"])
         #expect(shown.output.contains("TariffPublished"))
     }

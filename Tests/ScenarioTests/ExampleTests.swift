@@ -25,7 +25,8 @@ struct ExampleTests {
             let outcome = try scenario.run(try arguments(file) + ["--format", "json"])
             scenario.expect(exit: 0, outcome)
             let rows = try Row.array(outcome.output).map { $0.dropping(["detail", "requestedAt"]) }
-            #expect(rows == (try Row.array(SharedFolder.text("examples/\(example)/expected/\(file)"))), "\(file)")
+            let wanted = try Row.array(SharedFolder.text("examples/\(example)/expected/\(file)"))
+            #expect(rows == wanted, "\(file): \(ExpectedRows.difference(rows, wanted))")
         }
         if refuses {
             let refused = try Row.array(SharedFolder.text("examples/\(example)/expected/refused.json"))

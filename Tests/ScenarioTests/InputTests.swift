@@ -109,7 +109,7 @@ struct InputTests {
     }
 
     @Test func `Empty input is no fault`() throws {
-        for text in ["", "\n", "\n\n# nothing\n\n"] {
+        for text in ["", "\n", "\n\n# nothing\n\n", "\u{FEFF}# nothing", " \r\n\r\n"] {
             let scenario = try Scenario()
             let summary = try scenario.ingest(text)
             #expect(summary[integer: "accepted"] == 0)
@@ -164,7 +164,8 @@ struct InputTests {
             time: { format: "dd.MM.yyyy HH:mm", zone: Europe/Berlin }
             columns: { device: Zaehler, time: Zeit, value: Stand }
             missing: ["-"]
-            """)
+            """
+        )
         let text = """
             Zeit;Zaehler;Stand;Bemerkung
             01.01.2025 01:00;E-1;1,5;

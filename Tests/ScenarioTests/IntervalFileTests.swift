@@ -16,17 +16,34 @@ struct IntervalFileTests {
     /// The rows that the truth tables count, less the one that their running register begins with.
     static let tiling = [
         Export(
-            file: "electricity/lcl_dfMAC000584_head12000.csv", profile: "lcl", meter: "lcl-MAC000584", rows: 12_000,
-            repeats: 0),
+            file: "electricity/lcl_dfMAC000584_head12000.csv",
+            profile: "lcl",
+            meter: "lcl-MAC000584",
+            rows: 12_000,
+            repeats: 0
+        ),
         Export(
-            file: "electricity/hue_Residential_1.csv", profile: "hue", meter: "hue-residential-1", rows: 29_231,
-            repeats: 1),
+            file: "electricity/hue_Residential_1.csv",
+            profile: "hue",
+            meter: "hue-residential-1",
+            rows: 29_231,
+            repeats: 1
+        ),
         Export(
-            file: "electricity/cambridge_UCam_Building_b0_electricity_2020.csv", profile: "cambridge",
-            meter: "cam-b0-electricity", rows: 8_784, repeats: 0),
+            file: "electricity/cambridge_UCam_Building_b0_electricity_2020.csv",
+            profile: "cambridge",
+            meter: "cam-b0-electricity",
+            rows: 8_784,
+            repeats: 0
+        ),
         Export(
-            file: "gas/cambridge_UCam_Building_b0_gas_2020.csv", profile: "cambridge", meter: "cam-b0-gas", rows: 8_784,
-            repeats: 0, utility: "gas"),
+            file: "gas/cambridge_UCam_Building_b0_gas_2020.csv",
+            profile: "cambridge",
+            meter: "cam-b0-gas",
+            rows: 8_784,
+            repeats: 0,
+            utility: "gas"
+        ),
     ]
 
     /// Values are whole Wh and no two intervals overlap, so nothing is set aside or rounded: what was consumed in all is
@@ -66,8 +83,12 @@ struct IntervalFileTests {
     /// set aside. So the sum is that of the rows that stand, found here by going through them once more.
     @Test func `Shuffled blocks with repeats and overlaps`() throws {
         let export = Export(
-            file: "electricity/shelly_em3_em_data_phaseA.csv", profile: "shelly-em3", meter: "shelly-phaseA",
-            rows: 57_158, repeats: 4_320)
+            file: "electricity/shelly_em3_em_data_phaseA.csv",
+            profile: "shelly-em3",
+            meter: "shelly-phaseA",
+            rows: 57_158,
+            repeats: 4_320
+        )
         let scenario = try Scenario()
         let summary = try ingest(export, scenario)
         #expect(summary[integer: "accepted"] == export.rows)
@@ -104,7 +125,8 @@ struct IntervalFileTests {
     private func ingest(_ export: Export, _ scenario: Scenario) throws -> Row {
         try scenario.ingest(
             files: [SharedFolder.path("fixtures/\(export.file)")],
-            ["--profile", export.profile, "--utility", export.utility])
+            ["--profile", export.profile, "--utility", export.utility]
+        )
     }
 
     /// What the register of running sums rose by, in Wh.

@@ -76,7 +76,8 @@ struct LockTests {
         if let outcome = try scenario.runOther(["sqlite3", "-readonly", scenario.data + "/views.sqlite", sql]) {
             #expect(outcome.outputLines == ["-2.00", "3"], "\(outcome.errors)")
         }
-        let script = "import sqlite3,sys;print(sqlite3.connect(sys.argv[1]).execute('SELECT balance FROM balance').fetchall())"
+        let script =
+            "import sqlite3,sys;print(sqlite3.connect(sys.argv[1]).execute('SELECT balance FROM balance').fetchall())"
         if let outcome = try scenario.runOther(["python3", "-c", script, scenario.data + "/views.sqlite"]) {
             #expect(outcome.output == "[('-2.00',)]\n", "\(outcome.errors)")
         }

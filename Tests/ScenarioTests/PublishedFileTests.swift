@@ -16,23 +16,42 @@ struct PublishedFileTests {
 
     static let registers = [
         Export(
-            file: "electricity/toon_elec_quantity_nt_orig_5yrhours.csv", profile: "toon", meter: "toon-elec-import-normal"),
+            file: "electricity/toon_elec_quantity_nt_orig_5yrhours.csv",
+            profile: "toon",
+            meter: "toon-elec-import-normal"
+        ),
         Export(
-            file: "electricity/toon_elec_quantity_lt_5yrhours_head20000.csv", profile: "toon", meter: "toon-elec-net-low"),
+            file: "electricity/toon_elec_quantity_lt_5yrhours_head20000.csv",
+            profile: "toon",
+            meter: "toon-elec-net-low"
+        ),
         Export(file: "gas/toon_gas_quantity_5yrhours.csv", profile: "toon-gas", meter: "toon-gas"),
         Export(
-            file: "electricity/p1mon_elec_feed_in_tariff_1_high_resolution.csv", profile: "p1mon",
-            meter: "p1mon-import-t1"),
+            file: "electricity/p1mon_elec_feed_in_tariff_1_high_resolution.csv",
+            profile: "p1mon",
+            meter: "p1mon-import-t1"
+        ),
         Export(
-            file: "gas/homewizard_15min_P1g-2025-3-1-2025-7-12.csv", profile: "homewizard-gas", meter: "homewizard-gas"),
+            file: "gas/homewizard_15min_P1g-2025-3-1-2025-7-12.csv",
+            profile: "homewizard-gas",
+            meter: "homewizard-gas"
+        ),
         Export(
-            file: "water/homewizard_15min_Water-2025-3-1-2025-7-12.csv", profile: "homewizard-water",
-            meter: "homewizard-water"),
+            file: "water/homewizard_15min_Water-2025-3-1-2025-7-12.csv",
+            profile: "homewizard-water",
+            meter: "homewizard-water"
+        ),
         Export(
-            file: "electricity/ampds2_Electricity_B1E-11_head12000.csv", profile: "ampds2-electricity",
-            meter: "ampds2-elec-b1e-part11"),
+            file: "electricity/ampds2_Electricity_B1E-11_head12000.csv",
+            profile: "ampds2-electricity",
+            meter: "ampds2-elec-b1e-part11"
+        ),
         Export(file: "gas/ampds2_NaturalGas_FRG-4_head25000.csv", profile: "ampds2-gas", meter: "ampds2-gas-frg-part4"),
-        Export(file: "water/ampds2_Water_WHW-1_head25000.csv", profile: "ampds2-water", meter: "ampds2-water-whw-part1"),
+        Export(
+            file: "water/ampds2_Water_WHW-1_head25000.csv",
+            profile: "ampds2-water",
+            meter: "ampds2-water-whw-part1"
+        ),
     ]
 
     @Test(arguments: registers)
@@ -41,7 +60,8 @@ struct PublishedFileTests {
         try register([export.meter], scenario)
         let summary = try scenario.ingest(
             files: [SharedFolder.path("fixtures/\(export.file)")],
-            ["--profile", export.profile, "--device", export.meter])
+            ["--profile", export.profile, "--device", export.meter]
+        )
         #expect(summary[integer: "rejected"] == 0)
         // One meter, its readings in the order of the file after one registration: positions agree as well.
         try compare(scenario, [export.meter], dropping: [])
@@ -90,7 +110,8 @@ struct PublishedFileTests {
             device: p1mon-import-t1
             unit: kWh
             columns: { time: 1, value: 2 }
-            """)
+            """
+        )
         try register(["p1mon-import-t1"], scenario)
         let file = SharedFolder.path("fixtures/electricity/p1mon_elec_feed_in_tariff_1_high_resolution.csv")
         try scenario.ingest(files: [file], ["--profile", profile])
@@ -112,7 +133,10 @@ struct PublishedFileTests {
     }
 
     private func compare(
-        _ scenario: Scenario, _ meters: [String], dropping fields: [String], mapping: (Row) -> Row = { $0 }
+        _ scenario: Scenario,
+        _ meters: [String],
+        dropping fields: [String],
+        mapping: (Row) -> Row = { $0 }
     ) throws {
         for (query, file) in ExpectedRows.queries {
             let outcome = try scenario.run(["query"] + query + ["--format", "ndjson"])

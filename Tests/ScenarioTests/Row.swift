@@ -15,6 +15,7 @@ struct Row: Hashable, CustomStringConvertible {
     var fields: [Field] = []
 
     /// - Parameter line: one object; a comma behind it is passed over.
+    /// - Throws: `Fault` where it is none.
     init(_ line: String) throws {
         let text = Row.compact(line)
         guard text.first == "{", text.last == "}" else { throw Fault(description: "no object: \(line)") }

@@ -47,8 +47,12 @@ final class Scenario {
     /// Starts a command on the data directory.
     func start(_ arguments: [String], input: Child.Input = .nothing, readsOutput: Bool = false) throws -> Child {
         try Child(
-            [Scenario.binary] + arguments + ["--data", data], input: input, folder: folder, environment: environment,
-            readsOutput: readsOutput)
+            [Scenario.binary] + arguments + ["--data", data],
+            input: input,
+            folder: folder,
+            environment: environment,
+            readsOutput: readsOutput
+        )
     }
 
     /// Runs another program, such as `sqlite3`; nil where it is not installed.
@@ -70,14 +74,19 @@ final class Scenario {
     /// Ingests a text and returns the summary, of which the exit code is checked too.
     @discardableResult
     func ingest(
-        _ text: String, _ arguments: [String] = [], exit: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation
+        _ text: String,
+        _ arguments: [String] = [],
+        exit: Int32 = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> Row {
         try ingest(Array(text.utf8), arguments, exit: exit, sourceLocation: sourceLocation)
     }
 
     @discardableResult
     func ingest(
-        _ bytes: [UInt8], _ arguments: [String] = [], exit: Int32 = 0,
+        _ bytes: [UInt8],
+        _ arguments: [String] = [],
+        exit: Int32 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> Row {
         let outcome = try run(["ingest", "-", "--format", "json"] + arguments, reading: bytes)
@@ -86,7 +95,10 @@ final class Scenario {
 
     @discardableResult
     func ingest(
-        files: [String], _ arguments: [String] = [], exit: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation
+        files: [String],
+        _ arguments: [String] = [],
+        exit: Int32 = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> Row {
         try summary(run(["ingest", "--format", "json"] + arguments + files), exit: exit, sourceLocation)
     }
@@ -99,7 +111,10 @@ final class Scenario {
 
     func expect(exit: Int32, _ outcome: Outcome, sourceLocation: SourceLocation = #_sourceLocation) {
         #expect(
-            outcome.exitCode == exit, "\(outcome.errors)\(outcome.output.suffix(2000))", sourceLocation: sourceLocation)
+            outcome.exitCode == exit,
+            "\(outcome.errors)\(outcome.output.suffix(2000))",
+            sourceLocation: sourceLocation
+        )
     }
 
     // MARK: Reading

@@ -11,7 +11,8 @@ enum SharedFolder {
             .deletingLastPathComponent()
         let beside = package.deletingLastPathComponent().appendingPathComponent("shared").path
         let found = [named, beside].compactMap { $0 }.first {
-            FileManager.default.fileExists(atPath: $0 + "/fixtures") && FileManager.default.fileExists(atPath: $0 + "/examples")
+            FileManager.default.fileExists(atPath: $0 + "/fixtures")
+                && FileManager.default.fileExists(atPath: $0 + "/examples")
         }
         if found == nil { notice("skipped: no shared examples and fixtures (set METERFOLD_SHARED)") }
         return found
