@@ -101,7 +101,7 @@ extension Admission {
     private func register(_ named: String?, _ defaults: AdmissionDefaults, _ state: DeviceState, _ device: String)
         throws(Refusal) -> String
     {
-        guard let register = named ?? defaults.register ?? state.declaration.register else {
+        guard let register = named ?? defaults.register ?? state.declaration.registerToFillIn else {
             throw Admission.unknownDevice(device, lacks: "register")
         }
         return register

@@ -69,7 +69,7 @@ extension Admission {
                 isInterval: draft.isInterval,
                 unit: Unit(rawValue: unit) ?? .kilowattHour
             )
-            if devices[Int(device)].dimension == 0 || !devices[Int(device)].hasRegister {
+            if devices[Int(device)].dimension == 0 {
                 notice(Int(device), register: register, unit: traits.unit)
             }
             accepted.append(
@@ -95,7 +95,8 @@ extension Admission {
     ) -> UInt32 {
         guard draft.register != ReadingDraft.absent else {
             if let name = defaults.register { return directory.register(named: name) }
-            if devices[device].register == ReadingDraft.absent, let name = devices[device].declaration.register {
+            if devices[device].register == ReadingDraft.absent, let name = devices[device].declaration.registerToFillIn
+            {
                 devices[device].register = directory.register(named: name)
             }
             return devices[device].register

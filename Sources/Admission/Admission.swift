@@ -9,7 +9,7 @@ package struct Admission {
     /// What decides about a device's readings, kept flat for the data plane.
     struct DeviceState {
         var declaration = DeviceDeclaration()
-        /// Whether a billing register is known, and the index of its name in the directory once a reading used it: names are
+        /// Whether a register is declared, and the index of its name in the directory once a reading used it: names are
         /// numbered when they are logged, not when they are declared.
         var hasRegister = false
         var register = ReadingDraft.absent
@@ -106,9 +106,9 @@ package struct Admission {
     /// Copies what the data plane needs out of a declaration.
     mutating func flatten(_ device: Int) {
         let declaration = devices[device].declaration
-        devices[device].hasRegister = declaration.register != nil
+        devices[device].hasRegister = declaration.isRegistered
         devices[device].register =
-            declaration.register.flatMap { directory.registers.index(of: $0) } ?? ReadingDraft.absent
+            declaration.registerToFillIn.flatMap { directory.registers.index(of: $0) } ?? ReadingDraft.absent
         devices[device].unit = declaration.unit?.rawValue ?? 0
         devices[device].dimension = declaration.dimension?.rawValue ?? 0
     }

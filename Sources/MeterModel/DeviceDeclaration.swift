@@ -32,6 +32,9 @@ package struct DeviceDeclaration: Hashable, Sendable {
     /// event. So what is billed once it is registered does not depend on what arrived before.
     package var register: String? { utility.map { declaredRegister ?? $0.defaultRegister } ?? firstRegister }
 
+    /// The register of events told without one; nil for a device that is not registered, whatever it told before.
+    package var registerToFillIn: String? { isRegistered ? register : nil }
+
     package var gapAfter: Int64 { gapAfterMilliseconds ?? DeviceDeclaration.defaultGapAfterMilliseconds }
 
     /// Takes in an event that names a register, a unit or both, and is no registration.

@@ -77,7 +77,8 @@ extension RegisterSeries {
     /// Walks again after an edit at `instant`; nil walks the whole series, `change.removed` then being told already.
     mutating func rewalk(after edit: Edit?, around instant: Int64?, _ change: inout IntervalChange) {
         // What was decided up to 96 h before cannot depend on the edit: a drop looks 48 h ahead, a spike 48 h back.
-        let start = instant.flatMap { baseline(upTo: lowerBound(at: $0 - 2 * RegisterSeries.window) - 1) }
+        let earliest = instant.map { earliestUndecided(edit, around: $0) }
+        let start = earliest.flatMap { baseline(upTo: lowerBound(at: $0 - 2 * RegisterSeries.window) - 1) }
         let end = walk(after: start, settledAfter: instant.map { $0 + 2 * RegisterSeries.window })
         let startAt = start.map { entries[$0].at } ?? Int64.min
         let endAt = end == entries.count - 1 ? Int64.max : entries[end].at
@@ -97,6 +98,27 @@ extension RegisterSeries {
         }
         collect(after: start, through: end, into: &change.added)
         change.trim(reachesEnd: end == entries.count - 1)
+    }
+
+    /// The first instant whose reading an edit may decide anew: the edit's own, but where it moves the end of the series
+    /// that of the held tail which a later end resolves, or the new end up to which drops may be undecided again.
+    private func earliestUndecided(_ edit: Edit?, around instant: Int64) -> Int64 {
+        var earliest = instant
+        var inserted: Int?
+        switch edit {
+        case .inserted(let i): inserted = i
+        case .removed(let i, _) where i == entries.count: earliest = min(earliest, entries.last?.at ?? instant)
+        default: break
+        }
+        var i = entries.count - 1
+        while i >= 0 {
+            if i != inserted {
+                guard entries[i].status.isHeld else { break }
+                earliest = min(earliest, entries[i].at)
+            }
+            i -= 1
+        }
+        return earliest
     }
 
     /// The intervals as they stood before an edit: statuses not yet committed, and the edit undone.

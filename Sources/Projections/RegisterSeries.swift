@@ -68,11 +68,13 @@ struct RegisterSeries {
         }
         guard last.status.isBaseline, last.role != .exchangeFinal else { return 0 }
         let segment = segments.segment(at: last.at)
+        // A wrap is taken back where the register returns within 48 h: then the walk must look again.
+        let calmAfter = irregular.last.map { $0 + RegisterSeries.window } ?? Int64.min
         while i < readings.count {
             let reading = readings[i]
             let delta = reading.value &- last.value
-            guard reading.at > last.at, reading.value >= last.value, !reading.traits.isInterval,
-                reading.at - last.at <= maximumIntervalMilliseconds,
+            guard reading.at > last.at, reading.at > calmAfter, reading.value >= last.value,
+                !reading.traits.isInterval, reading.at - last.at <= maximumIntervalMilliseconds,
                 let quantity = segments.quantity(delta: delta, segment: segment),
                 !segments.exceedsMaxRate(delta: delta, elapsed: reading.at - last.at)
             else { return i }

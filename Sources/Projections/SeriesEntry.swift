@@ -77,6 +77,7 @@ enum EntryStatus: UInt8 {
     case heldRest = 12
 
     var isBaseline: Bool { rawValue <= EntryStatus.tooLongWrap.rawValue }
+    var isHeld: Bool { self == .held || self == .heldRest }
     var hasInterval: Bool { self == .interval || self == .wrap }
     /// Whether nothing out of the ordinary was decided.
     var isPlain: Bool { self == .first || self == .interval }

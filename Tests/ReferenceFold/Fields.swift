@@ -97,8 +97,11 @@ struct Fields {
         _ unit: MeterUnit?,
         in range: ClosedRange<Int128> = -maximumCount...maximumCount
     ) -> Int128? {
-        guard let decimal = decimal(name), let unit else { return nil }
-        return count(of: decimal, places: unit.places, fractionDigits: 6, in: range)
+        guard let decimal = decimal(name) else { return nil }
+        if let unit { return count(of: decimal, places: unit.places, fractionDigits: 6, in: range) }
+        // Section 9: a fault of the value is told before that of an unknown device, where it is one in every unit.
+        if decimal.fractionDigitCount > 6 { faults.add(.valuePrecision) }
+        return nil
     }
 
     mutating func unit(_ name: Text) -> MeterUnit? {

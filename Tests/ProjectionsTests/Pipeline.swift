@@ -1,0 +1,221 @@
+import Admission
+import EventStorage
+import MeterModel
+import Projections
+import ReadModel
+import RecordLog
+import Telegrams
+import TimeZones
+
+/// Zones are read once for all tests.
+let testZones = FoundationZoneSource()
+
+/// 2026-01-01T00:00Z: when every line of a test is received.
+let testRecordedAt = Instant(milliseconds: 1_767_225_600_000)
+
+/// What became of a line: its position, or the code of its refusal.
+enum LineOutcome: Equatable {
+    case accepted(UInt64)
+    case refused(String)
+    /// Neither: the line is blank or a comment.
+    case passedOver
+}
+
+/// Lines to rows, as the product does it but for files and threads: decoded, admitted, logged, folded, committed.
+final class Pipeline {
+    private let fileSystem = SimulatedFileSystem()
+    private(set) var store: ViewStore
+    private var writer: EventLogWriter
+    private var admission: Admission
+    private var names = TelegramNames()
+    private var decoder = NDJSONDecoder()
+    private var projector: ViewProjector
+    private var directory = SeriesDirectory()
+
+    init() throws {
+        store = try ViewStore.inMemory()
+        writer = try Pipeline.openWriter(fileSystem)
+        admission = Admission(zones: testZones)
+        projector = ViewProjector(store: store, zones: testZones)
+    }
+
+    private static func openWriter(_ fileSystem: SimulatedFileSystem) throws -> EventLogWriter {
+        let configuration = RecordLogConfiguration(
+            segmentByteCount: 24 << 10,
+            sealedIndexByteCount: 8 << 10,
+            preparesSpareInBackground: false
+        )
+        return try EventLogWriter.open(
+            directory: "data",
+            fileSystem: fileSystem,
+            configuration: configuration,
+            lockDescription: "test"
+        ).writer
+    }
+
+    var head: Position { writer.head }
+
+    /// The devices that admission knows: those of accepted events alone.
+    var deviceCount: Int { admission.directory.deviceCount }
+
+    // MARK: Ingest
+
+    /// Takes lines in as one batch.
+    func ingest(_ lines: [String]) throws -> [LineOutcome] {
+        var decoded = DecodedBatch()
+        decoder = NDJSONDecoder()
+        let bytes = Array((lines.joined(separator: "\n") + "\n").utf8)
+        let consumed = bytes.withUnsafeBytes {
+            decoder.decode($0, isLast: true, names: &names, into: &decoded)
+        }
+        precondition(consumed == bytes.count, "lines are left")
+        var outcomes = Array(repeating: LineOutcome.passedOver, count: lines.count)
+        for refused in decoded.refusals {
+            outcomes[Int(refused.line) - 1] = .refused(refused.refusal.code.rawValue)
+        }
+        var batch = EventBatch()
+        var readingLines: [Int] = []
+        var eventLines: [Int] = []
+        var next = 0
+        for event in decoded.events {
+            admitReadings(decoded, next..<event.readingIndex, into: &batch, &readingLines, &outcomes)
+            next = event.readingIndex
+            do throws(Refusal) {
+                let filled = try admission.admit(event.event, defaults: .none, recordedAt: testRecordedAt)
+                batch.events.append((batch.readings.count, filled))
+                eventLines.append(Int(event.line) - 1)
+            } catch {
+                outcomes[Int(event.line) - 1] = .refused(error.code.rawValue)
+            }
+        }
+        admitReadings(decoded, next..<decoded.readings.count, into: &batch, &readingLines, &outcomes)
+        guard !batch.isEmpty else { return outcomes }
+        try append(&batch, readingLines: readingLines, eventLines: eventLines, &outcomes)
+        return outcomes
+    }
+
+    private func admitReadings(
+        _ decoded: DecodedBatch,
+        _ range: Range<Int>,
+        into batch: inout EventBatch,
+        _ lines: inout [Int],
+        _ outcomes: inout [LineOutcome]
+    ) {
+        var refused: Set<Int> = []
+        decoded.readings.withUnsafeBufferPointer { drafts in
+            admission.admit(
+                UnsafeBufferPointer(rebasing: drafts[range]),
+                names: names,
+                defaults: .none,
+                recordedAt: testRecordedAt,
+                into: &batch.readings
+            ) { i, refusal in
+                refused.insert(i)
+                outcomes[Int(drafts[range.lowerBound + i].line) - 1] = .refused(refusal.code.rawValue)
+            }
+        }
+        for i in range where !refused.contains(i - range.lowerBound) {
+            lines.append(Int(decoded.readings[i].line) - 1)
+        }
+    }
+
+    /// Logs and folds a batch, and tells each of its lines the position it got.
+    private func append(
+        _ batch: inout EventBatch,
+        readingLines: [Int],
+        eventLines: [Int],
+        _ outcomes: inout [LineOutcome]
+    ) throws {
+        let arrived = batch
+        let known = admission.directory
+        let positions = try writer.append(
+            &batch,
+            recordedAt: testRecordedAt,
+            recordedBy: "test",
+            directory: known
+        )
+        // Each run of readings is logged sorted by device, stably.
+        var order: [Int] = []
+        let bounds = batch.events.map(\.readingIndex) + [batch.readings.count]
+        for end in bounds where end > order.count {
+            let run = (order.count..<end).sorted { a, b in
+                let (one, other) = (arrived.readings[a].series, arrived.readings[b].series)
+                return (known.device(ofSeries: one), a) < (known.device(ofSeries: other), b)
+            }
+            order += run
+        }
+        precondition(batch.readings.elementsEqual(order.map { arrived.readings[$0] }), "readings were not sorted so")
+        batch.forEachRun(
+            readings: { offset, range in
+                for i in range {
+                    let position = positions.lowerBound + UInt64(offset + i - range.lowerBound)
+                    outcomes[readingLines[order[i]]] = .accepted(position)
+                }
+            },
+            event: { offset, i in
+                outcomes[eventLines[i]] = .accepted(positions.lowerBound + UInt64(offset))
+            }
+        )
+        directory = known
+        projector.apply(
+            batch,
+            firstPosition: Position(positions.lowerBound),
+            recordedAt: testRecordedAt,
+            directory: known
+        )
+    }
+
+    func commit() throws { try projector.commit(chain: writer.chain) }
+
+    // MARK: Restart
+
+    /// Goes on as a new process does: the log is opened and read again, the store kept or made anew.
+    func restart(keepingStore: Bool) throws {
+        writer.close()
+        fileSystem.restart()
+        writer = try Pipeline.openWriter(fileSystem)
+        admission = Admission(zones: testZones)
+        names = TelegramNames()
+        if !keepingStore { store = try ViewStore.inMemory() }
+        let checkpoint = try store.read { try $0.meta().checkpoint }
+        projector = ViewProjector(store: store, zones: testZones)
+        directory = SeriesDirectory()
+        if writer.head > .origin {
+            let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
+            try replay(reader, from: .origin, through: checkpoint)
+            projector.assumeWritten()
+            try replay(reader, from: checkpoint.advanced(by: 1), through: writer.head)
+        }
+        admission.adopt(directory)
+    }
+
+    private func replay(_ reader: EventLogReader, from first: Position, through last: Position) throws {
+        guard first <= last, last > .origin else { return }
+        try reader.forEachBlock(from: first, through: last) { block in
+            try block.extend(&directory)
+            for run in block.runs {
+                switch run {
+                case .readings(_, let readings): admission.replay(readings, directory: directory)
+                case .event(_, let event): admission.replay(event, directory: directory)
+                }
+            }
+            projector.apply(block, directory: directory)
+            return .proceed
+        }
+    }
+
+    /// New views of the log up to a position.
+    func rebuilt(through last: Position? = nil) throws -> ViewStore {
+        let fresh = try ViewStore.inMemory()
+        let projector = ViewProjector(store: fresh, zones: testZones)
+        let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
+        var directory = SeriesDirectory()
+        try reader.forEachBlock(from: .origin, through: last) { block in
+            try block.extend(&directory)
+            projector.apply(block, directory: directory)
+            return .proceed
+        }
+        try projector.commit(chain: writer.chain)
+        return fresh
+    }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import MeterModel
+import ReadModel
+import ReferenceFold
+
+/// A history told to the product and to the oracle.
+struct Trial {
+    let lines: [String]
+    /// Chooses batches, commits, restarts and the position looked back to.
+    let seed: UInt64
+    /// What is compared.
+    var queries = AskedQuery.allCases
+
+    /// How the product differs from the oracle, or from itself rebuilt; nil where it does not.
+    func disagreement() throws -> String? {
+        var random = TestRandom(seed: seed)
+        let (pipeline, outcomes) = try ingested(&random)
+        var oracle = ReferenceFold(recordedAt: testRecordedAt.milliseconds)
+        for (line, outcome) in zip(lines, outcomes) {
+            if let fault = tell(line, outcome, &oracle) { return fault }
+        }
+        for query in queries {
+            let text = difference(try pipeline.store.compactRows(query), oracle.rows(query.reference))
+            if let text { return "\(query.rawValue): \(text)" }
+        }
+        let comparison = try ViewComparison.compare(pipeline.store, pipeline.rebuilt())
+        if !comparison.isEqual {
+            return "rebuilt: \(comparison.tables.filter { $0.differenceCount > 0 })"
+        }
+        return try disagreementEarlier(pipeline, oracle, &random)
+    }
+
+    private func disagreementEarlier(_ pipeline: Pipeline, _ oracle: ReferenceFold, _ random: inout TestRandom) throws
+        -> String?
+    {
+        guard pipeline.head > .origin else { return nil }
+        let position = random.int(1...Int64(pipeline.head.rawValue))
+        let earlier = try pipeline.rebuilt(through: Position(UInt64(position)))
+        for query in queries.shuffled(using: &random).prefix(4) {
+            let rows = oracle.rows(query.reference, atPosition: Int(position))
+            if let text = difference(try earlier.compactRows(query), rows) {
+                return "\(query.rawValue) at position \(position): \(text)"
+            }
+        }
+        return nil
+    }
+
+    /// The lines taken in: in random batches, with commits and restarts in between.
+    func ingested(_ random: inout TestRandom) throws -> (Pipeline, [LineOutcome]) {
+        let pipeline = try Pipeline()
+        var outcomes: [LineOutcome] = []
+        let largest = random.pick([1, 5, 40, 1000])
+        while outcomes.count < lines.count {
+            let count = Int(random.int(1...Int64(largest)))
+            outcomes += try pipeline.ingest(Array(lines[outcomes.count...].prefix(count)))
+            if random.oneIn(3) { try pipeline.commit() }
+            if random.oneIn(12) { try pipeline.restart(keepingStore: random.oneIn(2)) }
+        }
+        try pipeline.commit()
+        return (pipeline, outcomes)
+    }
+
+    private func tell(_ line: String, _ outcome: LineOutcome, _ oracle: inout ReferenceFold) -> String? {
+        let position: Int
+        if case .accepted(let given) = outcome { position = Int(given) } else { position = 1_000_000 + oracle.head }
+        let judged = oracle.ingest(
+            ndjsonLine: line,
+            position: position,
+            recordedAt: testRecordedAt.milliseconds
+        )
+        switch (outcome, judged) {
+        case (.accepted, .accepted): return nil
+        case (.refused(let ours), .refused(let theirs)) where ours == theirs: return nil
+        default: return "\(line) is \(outcome), the oracle says \(judged)"
+        }
+    }
+
+    private func difference(_ ours: [String], _ theirs: [String]) -> String? {
+        if ours == theirs { return nil }
+        let common = zip(ours, theirs).prefix { $0 == $1 }.count
+        func row(_ rows: [String]) -> String { common < rows.count ? rows[common] : "no more rows" }
+        return "row \(common + 1)\n  ours   \(row(ours))\n  theirs \(row(theirs))"
+    }
+}
+
+/// Drops lines for as long as what is left still fails.
+func shrunk(_ lines: [String], _ fails: ([String]) -> Bool) -> [String] {
+    var lines = lines
+    var size = max(1, lines.count / 2)
+    while true {
+        var start = 0
+        var isSmaller = false
+        while start < lines.count {
+            var fewer = lines
+            fewer.removeSubrange(start..<min(start + size, lines.count))
+            if fails(fewer) {
+                lines = fewer
+                isSmaller = true
+            } else {
+                start += size
+            }
+        }
+        if size == 1, !isSmaller { return lines }
+        size = max(1, size / 2)
+    }
+}
+
+/// Which seeds are tried: `METERFOLD_SEED` names one, `METERFOLD_SEEDS` how many.
+enum Seeds {
+    static let shards = 4
+
+    static func ofShard(_ shard: Int, count: Int) -> [UInt64] {
+        let environment = ProcessInfo.processInfo.environment
+        if let one = environment["METERFOLD_SEED"].flatMap(UInt64.init) { return shard == 0 ? [one] : [] }
+        let count = environment["METERFOLD_SEEDS"].flatMap(Int.init) ?? count
+        return (0..<count).filter { $0 % shards == shard }.map(UInt64.init)
+    }
+}
