@@ -15,42 +15,7 @@ struct ExampleTests {
 
     @Test(arguments: folders)
     func `An example's queries print its expected rows`(_ example: String) throws {
-        let scenario = try Scenario()
-        let expected = SharedFolder.names(in: "examples/\(example)/expected")
-        #expect(!expected.isEmpty)
-        let refuses = expected.contains("refused.json")
-        let events = SharedFolder.path("examples/\(example)/events.ndjson")
-        try scenario.ingest(files: [events], exit: refuses ? 2 : 0)
-        for file in expected where file != "refused.json" {
-            let outcome = try scenario.run(try arguments(file) + ["--format", "json"])
-            scenario.expect(exit: 0, outcome)
-            let rows = try Row.array(outcome.output).map { $0.dropping(["detail", "requestedAt"]) }
-            let wanted = try Row.array(SharedFolder.text("examples/\(example)/expected/\(file)"))
-            #expect(rows == wanted, "\(file): \(ExpectedRows.difference(rows, wanted))")
-        }
-        if refuses {
-            let refused = try Row.array(SharedFolder.text("examples/\(example)/expected/refused.json"))
-            let kept = try scenario.quarantined()
-            #expect(kept.map { $0.dropping(["source", "text", "raw"]) } == refused)
-            let lines = try SharedFolder.text("examples/\(example)/events.ndjson").split(separator: "\n")
-            for row in kept {
-                #expect(row["source"] == events)
-                #expect(row["raw"] == String(lines[(row[integer: "line"] ?? 0) - 1]))
-            }
-        }
-    }
-
-    /// The query that an expected file is named after, such as `balance.at-position-5.json`.
-    private func arguments(_ file: String) throws -> [String] {
-        let parts = file.split(separator: ".").map(String.init)
-        let query = parts[0].split(separator: "-").map(String.init)
-        var arguments = ["query", query[0]]
-        if query.count > 1 { arguments += ["--by", query[1]] }
-        for part in parts.dropFirst().dropLast() {
-            let position = try #require(part.hasPrefix("at-position-") ? part.dropFirst(12) : nil, "\(file)")
-            arguments += ["--at-position", String(position)]
-        }
-        return arguments
+        try WorkedExample(folder: SharedFolder.path("examples/\(example)")).check()
     }
 
     @Test func `Every expected row comes out in the other formats too`() throws {
@@ -67,5 +32,61 @@ struct ExampleTests {
             let table = try scenario.run(["query", query])
             scenario.expect(exit: 0, table)
         }
+    }
+}
+
+/// A folder with `events.ndjson` and what queries print after them.
+struct WorkedExample {
+    let folder: String
+
+    private func text(_ part: String) throws -> String {
+        try String(contentsOfFile: "\(folder)/\(part)", encoding: .utf8)
+    }
+
+    /// Ingests the events into a data directory of their own and compares every expected file.
+    func check() throws {
+        let scenario = try Scenario()
+        let expected = try FileManager.default.contentsOfDirectory(atPath: folder + "/expected").sorted()
+        #expect(!expected.isEmpty)
+        let refuses = expected.contains("refused.json")
+        let events = folder + "/events.ndjson"
+        try scenario.ingest(files: [events], exit: refuses ? 2 : 0)
+        for file in expected where file != "refused.json" {
+            let outcome = try scenario.run(try arguments(file) + ["--format", "json"])
+            scenario.expect(exit: 0, outcome)
+            let rows = try Row.array(outcome.output).map { $0.dropping(["detail", "requestedAt"]) }
+            let wanted = try Row.array(text("expected/" + file))
+            #expect(rows == wanted, "\(file): \(ExpectedRows.difference(rows, wanted))")
+        }
+        guard refuses else { return }
+        let kept = try scenario.quarantined()
+        #expect(kept.map { $0.dropping(["source", "text", "raw"]) } == (try Row.array(text("expected/refused.json"))))
+        let lines = try text("events.ndjson").split(separator: "\n")
+        for row in kept {
+            #expect(row["source"] == events)
+            #expect(row["raw"] == String(lines[(row[integer: "line"] ?? 0) - 1]))
+        }
+    }
+
+    /// The query that an expected file is named after, such as `balance.at-position-5.json`.
+    private func arguments(_ file: String) throws -> [String] {
+        let parts = file.split(separator: ".").map(String.init)
+        let query = parts[0].split(separator: "-").map(String.init)
+        var arguments = ["query", query[0]]
+        if query.count > 1 { arguments += ["--by", query[1]] }
+        for part in parts.dropFirst().dropLast() {
+            let position = try #require(part.hasPrefix("at-position-") ? part.dropFirst(12) : nil, "\(file)")
+            arguments += ["--at-position", String(position)]
+        }
+        return arguments
+    }
+}
+
+/// What lies in this repository's own folder of fixtures.
+struct FixtureTests {
+    @Test func `The tour's queries print the rows worked out by hand`() throws {
+        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        try WorkedExample(folder: package.appendingPathComponent("Fixtures/tour").path).check()
     }
 }

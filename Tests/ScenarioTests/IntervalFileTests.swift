@@ -46,8 +46,8 @@ struct IntervalFileTests {
         ),
     ]
 
-    /// Values are whole Wh and no two intervals overlap, so nothing is set aside or rounded: what was consumed in all is
-    /// what the register of running sums rose by.
+    /// Values are whole Wh and no two intervals overlap, so nothing is set aside or rounded: what was consumed in all
+    /// is what the register of running sums rose by.
     @Test(arguments: tiling)
     func `Intervals that tile sum to the truth`(_ export: Export) throws {
         let scenario = try Scenario()

@@ -78,7 +78,7 @@ struct PublishedFileTests {
         try compare(scenario, meters, dropping: ["position"])
     }
 
-    /// The file calls meters by the trial's user keys; the expected rows by `daiad-` and a key's first eight characters.
+    /// The file calls meters by the trial's user keys; the expected rows by `daiad-` and eight characters of it.
     @Test func `A trial's meters are devices by their keys`() throws {
         let scenario = try Scenario()
         let file = SharedFolder.path("fixtures/water/daiad_swm_trialA_3meters.csv")

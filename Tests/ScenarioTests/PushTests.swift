@@ -8,8 +8,8 @@ struct PushTests {
     private static func crossing(_ devices: [String]) -> String {
         let now = Int(Date().timeIntervalSince1970)
         var lines = [
-            #"{"event":"TariffPublished","tariff":"live","unit":"kWh","currency":"EUR","versions":[{"from":"2020-01-01","#
-                + #""default":"1"}]}"#
+            #"{"event":"TariffPublished","tariff":"live","unit":"kWh","currency":"EUR","versions":[{"#
+                + #""from":"2020-01-01","default":"1"}]}"#
         ]
         for device in devices {
             lines += [

@@ -92,7 +92,8 @@ struct QuarantineTests {
             ),
             (#"{"event":"AlertRuleSet","device":"E-1","rule":"low","level":"5"}"#, "rule-invalid"),
             (
-                #"{"event":"DeviceRegistered","device":"E-1","utility":"electricity","alerts":[{"rule":"low","level":"1"}]}"#,
+                #"{"event":"DeviceRegistered","device":"E-1","utility":"electricity","#
+                    + #""alerts":[{"rule":"low","level":"1"}]}"#,
                 "rule-invalid"
             ),
             (#"{"event":"DayTurned","timezone":"UTC","at":"2025-01-02T00:00:00Z"}"#, "not-allowed"),

@@ -2,8 +2,8 @@ import Foundation
 
 /// Worked examples and published measurements, which are not part of this repository.
 ///
-/// They lie where `METERFOLD_SHARED` says, or in a folder `shared` beside the package; where they are absent the tests that
-/// need them are skipped with a notice.
+/// They lie where `METERFOLD_SHARED` says, or in a folder `shared` beside the package; where they are absent the tests
+/// that need them are skipped with a notice.
 enum SharedFolder {
     static let root: String? = {
         let named = ProcessInfo.processInfo.environment["METERFOLD_SHARED"]
