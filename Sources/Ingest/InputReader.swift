@@ -88,7 +88,15 @@ package final class InputReader {
         if let format = detectFormat(head) { return format }
         // Blank lines and comments alone tell nothing yet.
         if head.count < maximumLineByteCount, !isLast { return nil }
-        if isLast, head.allSatisfy({ $0 == 0x0A || $0 == 0x0D || $0 == 0x20 || $0 == 0x09 }) { return .ndjson }
+        if isLast, holdsNoLine(head) { return .ndjson }
         throw .unknownFormat(source: source.name)
+    }
+
+    /// Whether there is nothing but a byte order mark, blank lines and comments.
+    private func holdsNoLine(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        return bytes.dropFirst(bytes.starts(with: mark) ? mark.count : 0).split(separator: 0x0A).allSatisfy { line in
+            line.first == UInt8(ascii: "#") || line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+        }
     }
 }

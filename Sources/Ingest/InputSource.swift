@@ -34,13 +34,15 @@ package final class InputSource {
     private var pendingEnd = 0
     private var isAtEnd = false
 
+    /// How long an interrupt may go unnoticed.
+    private static let waitMilliseconds: CInt = 200
     private static let bufferByteCount = 256 * 1024
     private static let gzipMagic: [UInt8] = [0x1F, 0x8B]
     private static let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]
 
     /// - Parameters:
     ///   - path: a file, or `-` for standard input.
-    ///   - isInterrupted: asked when a signal ends a read that waits.
+    ///   - isInterrupted: asked while a read waits.
     /// - Throws: `InputFault.unreadable` where it cannot be opened.
     package init(path: String, isInterrupted: @escaping () -> Bool = { false }) throws(InputFault) {
         name = path
@@ -125,7 +127,18 @@ package final class InputSource {
         }
     }
 
+    /// Waits for bytes or the end, in slices: a signal that came right before a wait does not end it.
+    private func wait() throws(InputFault) {
+        var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while true {
+            let count = poll(&request, 1, InputSource.waitMilliseconds)
+            if count > 0 || (count < 0 && errno != EINTR) { return }
+            if isInterrupted() { throw .interrupted }
+        }
+    }
+
     private func fill(_ buffer: UnsafeMutableRawBufferPointer) throws(InputFault) -> Int {
+        try wait()
         while true {
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             if count > 0 { return count }

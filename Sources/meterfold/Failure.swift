@@ -29,11 +29,9 @@ struct Failure: Error, CustomStringConvertible {
                 hint: "run 'meterfold verify' to see what is damaged"
             )
         case let error as ViewError:
-            self.init(
-                place: "views.sqlite",
-                cause: error.description,
-                hint: "views can be made anew with 'meterfold rebuild'"
-            )
+            var hint = "views can be made anew with 'meterfold rebuild'"
+            if case .notViews = error { hint = "it is left alone; move it away, then views are made anew" }
+            self.init(place: "views.sqlite", cause: error.description, hint: hint)
         case let error as QuarantineError:
             self.init(
                 place: "quarantine",

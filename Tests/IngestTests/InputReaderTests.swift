@@ -33,6 +33,21 @@ struct Read {
 }
 
 @Suite struct InputReaderTests {
+    /// A signal that comes between a look at the flag and the wait does not end the wait by itself.
+    @Test func `An interrupt noted before a wait ends it`() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
+        #expect(mkfifo(path, 0o600) == 0)
+        let writer = open(path, O_RDWR)
+        defer {
+            close(writer)
+            unlink(path)
+        }
+        let source = try InputSource(path: path, isInterrupted: { true })
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
+        defer { buffer.deallocate() }
+        #expect(throws: InputFault.interrupted) { try source.read(into: buffer) }
+    }
+
     /// A file for the duration of `body`.
     private func withFile<R>(_ bytes: [UInt8], _ body: (String) throws -> R) throws -> R {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent("meterfold-\(UUID().uuidString)")
