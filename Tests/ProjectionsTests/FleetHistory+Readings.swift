@@ -62,7 +62,9 @@ extension FleetHistory {
             exchange(device, register, at: chosen.at + random.pick([0, 0, 1, 3_600_000]), around: chosen.value)
         case 7 where random.oneIn(6):
             // Beyond 16 values those that came first count, so that what stands follows the order of arrival.
-            for i in 0..<(isLawful ? 4 : 20) { reading(device, register, at: chosen.at, chosen.value + Int64(i) * 1_000_000) }
+            for i in 0..<(isLawful ? 4 : 20) {
+                reading(device, register, at: chosen.at, chosen.value + Int64(i) * 1_000_000)
+            }
         default: break
         }
     }
