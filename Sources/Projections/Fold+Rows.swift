@@ -134,7 +134,10 @@ extension Fold {
             try writer.deleteMonths(series: index)
         }
         let isLedgerWhole = isBilled && (fold.isWhollyDirty || device.ledgerIsWhollyDirty)
-        if fold.isWhollyDirty || isLedgerWhole { span = wholeSpan(of: fold) }
+        if fold.isWhollyDirty || isLedgerWhole, let whole = wholeSpan(of: fold) {
+            // What went may have lain outside of what is there now.
+            span = span.map { (min($0.start, whole.start), max($0.end, whole.end)) } ?? whole
+        }
         let ledgerDays = isBilled ? device.dirtyDays : nil
         if span == nil, let ledgerDays {
             let day = device.zone.start(ofDay: ledgerDays.first)

@@ -322,8 +322,9 @@ package final class Fold {
         queuedSeries.append(index)
     }
 
-    /// Makes room for every device and series that the directory knows. They get rows with their first event: a directory
-    /// may know what comes later in the log.
+    /// Makes room for every device and series that the directory knows.
+    ///
+    /// They get rows with their first event: a directory may know what comes later in the log.
     func grow(to directory: SeriesDirectory) {
         while devices.count < directory.deviceCount {
             let index = UInt32(devices.count)
