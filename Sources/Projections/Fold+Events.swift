@@ -39,9 +39,13 @@ extension Fold {
             let key = MoneyBook.Key(kind: .adjustment, provider: ByteName(""), reference: ByteName(e.reference))
             add(device(e.device), key, e.amount, sign: 1, currency: e.currency, at: e.at, at, recordedAt)
         case .pushSettled(let outcome):
-            guard jobs[ByteName(outcome.job)] != nil else { return }
-            jobs[ByteName(outcome.job)]?.apply(outcome, at: position)
-            unwrittenJobs.insert(ByteName(outcome.job))
+            let job = ByteName(outcome.job)
+            guard jobs[job] != nil else {
+                earlyOutcomes[job, default: []].append((outcome, position))
+                return
+            }
+            jobs[job]?.apply(outcome, at: position)
+            unwrittenJobs.insert(job)
         case .alertRuleSet, .dayTurned: preconditionFailure("an event kind was admitted that is not folded")
         }
     }
