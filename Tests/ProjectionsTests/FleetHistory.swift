@@ -2,8 +2,8 @@ import MeterModel
 
 /// A random fleet with every kind of trouble, as the lines that tell of it.
 ///
-/// `isLawful` leaves out what follows positions: series of mixed kinds, readings that need a declaration to be filled in,
-/// devices of more than one currency, lines that are refused.
+/// `isLawful` leaves out what follows positions: series of mixed kinds, readings that need a declaration to be filled
+/// in, devices of more than one currency, lines that are refused.
 struct FleetHistory {
     let isLawful: Bool
     var random: TestRandom
@@ -109,7 +109,8 @@ struct FleetHistory {
         var versions: [String] = []
         var day = first
         for _ in 0..<random.int(1...3) {
-            let price = isRound ? random.pick(["1", "0.5", "2"]) : random.pick(["0", "0.3", "0.123456", "12.5", "1e-6"])
+            let price =
+                isRound ? random.pick(["1", "0.5", "2"]) : random.pick(["0", "0.3", "0.123456", "12.5", "1e-6"])
             versions.append("{\"from\":\"\(LocalDate(dayNumber: Int32(day)))\",\"default\":\"\(price)\"}")
             day += random.int(1...4)
         }
@@ -146,10 +147,8 @@ struct FleetHistory {
         case 0: self.register(device, tariffs, isFirst: false)
         case 1:
             let tariff = random.pick(tariffs)
-            add(
-                "{\"event\":\"TariffAssigned\",\"device\":\(device.json),\"tariff\":\"\(tariff.name)\",\"from\":\"\(date())\"}",
-                .declaration
-            )
+            let text = "{\"event\":\"TariffAssigned\",\"device\":\(device.json),\"tariff\":\"\(tariff.name)\""
+            add(text + ",\"from\":\"\(date())\"}", .declaration)
         case 2: publish(random.pick(tariffs))
         case 3:
             var text = "{\"event\":\"MultiplierCorrected\",\"device\":\(device.json),\"register\":\"\(register)\","
@@ -186,7 +185,8 @@ struct FleetHistory {
     private mutating func pay(_ device: FleetMeter) {
         references += 1
         let currency = isLawful || !random.oneIn(10) ? "EUR" : "JPY"
-        let amount = isRound || currency == "JPY" ? "\(random.int(1...20))" : "\(random.int(0...99)).\(random.int(1...9))"
+        let amount =
+            isRound || currency == "JPY" ? "\(random.int(1...20))" : "\(random.int(0...99)).\(random.int(1...9))"
         let reference = !isLawful && random.oneIn(8) ? "r1" : "r\(references)"
         let at = spelling.time(instant())
         let common = "\"device\":\(device.json),\"currency\":\"\(currency)\",\"reference\":\"\(reference)\",\"at\":"
@@ -194,16 +194,13 @@ struct FleetHistory {
         if random.oneIn(4) { copies.append(spelling.time(instant())) }
         let kind = random.int(0...3)
         for at in copies {
+            let paid = "\(common)\(at),\"provider\":\"p\",\"amount\":\"\(amount)\""
             switch kind {
-            case 0:
-                add(
-                    "{\"event\":\"TopUpRefunded\",\(common)\(at),\"amount\":\"\(amount)\",\"provider\":\"p\",\"reason\":\"r\"}"
-                )
+            case 0: add("{\"event\":\"TopUpRefunded\",\(paid),\"reason\":\"r\"}")
             case 1:
                 let sign = reference.utf8.count % 2 == 0 ? "-" : ""
                 add("{\"event\":\"BalanceAdjusted\",\(common)\(at),\"amount\":\"\(sign)\(amount)\",\"reason\":\"r\"}")
-            default:
-                add("{\"event\":\"TopUpReceived\",\(common)\(at),\"amount\":\"\(amount)\",\"provider\":\"p\"}")
+            default: add("{\"event\":\"TopUpReceived\",\(paid)}")
             }
         }
     }
@@ -225,7 +222,8 @@ struct FleetMeter {
         name = ["M1", "m-ä", "no 3", "M\"4\\"][index % 4]
         utility = random.pick([.electricity, .electricity, .water, .gas])
         declaredUnit =
-            random.oneIn(2) ? nil : random.pick(utility == .electricity ? [.wattHour, .kilowattHour] : [.litre, .cubicMetre])
+            random.oneIn(2)
+            ? nil : random.pick(utility == .electricity ? [.wattHour, .kilowattHour] : [.litre, .cubicMetre])
         dimension = (declaredUnit ?? utility.defaultUnit).dimension
         declaredRegister = random.oneIn(3) ? "dial" : nil
         var registers = [declaredRegister ?? utility.defaultRegister]

@@ -43,7 +43,7 @@ struct KnownTroubleTests {
         [
             tariff,
             #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one"}"#,
-            #"{"event":"TopUpReceived","device":"E","amount":5,"currency":"EUR","provider":"p","reference":"r","at":1735693200}"#,
+            payment,
             #"{"event":"ReadingCorrected","device":"E","readAt":1735693200,"value":"10","reason":"r"}"#,
             #"{"event":"ReadingCorrected","device":"E","readAt":1735696800,"value":"11","reason":"r"}"#,
             #"{"device":"E","kind":"interval","start":1735700400,"end":1735707600,"value":"9"}"#,
@@ -52,7 +52,7 @@ struct KnownTroubleTests {
         [
             tariff,
             #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one"}"#,
-            #"{"event":"TopUpReceived","device":"E","amount":5,"currency":"EUR","provider":"p","reference":"r","at":1735693200}"#,
+            payment,
             #"{"device":"E","readAt":1735707600,"value":"20"}"#,
             #"{"device":"E","readAt":1735693200,"value":"10"}"#,
         ],
@@ -60,7 +60,7 @@ struct KnownTroubleTests {
         [
             tariff,
             #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one"}"#,
-            #"{"event":"TopUpReceived","device":"E","amount":5,"currency":"EUR","provider":"p","reference":"r","at":1735693200}"#,
+            payment,
             #"{"event":"PushDelivered","job":"E/zero/1/crossed","at":1735693200,"response":"ok"}"#,
             #"{"device":"E","readAt":1735693200,"value":"10"}"#,
             #"{"device":"E","readAt":1735707600,"value":"20"}"#,
@@ -75,7 +75,12 @@ struct KnownTroubleTests {
     ]
 
     private static let tariff =
-        #"{"event":"TariffPublished","tariff":"one","unit":"kWh","currency":"EUR","versions":[{"from":"2025-01-01","default":1}]}"#
+        #"{"event":"TariffPublished","tariff":"one","unit":"kWh","currency":"EUR","#
+        + #""versions":[{"from":"2025-01-01","default":1}]}"#
+
+    private static let payment =
+        #"{"event":"TopUpReceived","device":"E","amount":5,"currency":"EUR","provider":"p","reference":"r","#
+        + #""at":1735693200}"#
 
     @Test("come out right, however batched", arguments: histories)
     func right(lines: [String]) throws {
