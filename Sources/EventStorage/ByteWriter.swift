@@ -72,6 +72,7 @@ struct ByteWriter: ~Copyable {
     mutating func append(text: String) {
         var text = text
         text.withUTF8 { utf8 in
+            precondition(utf8.count <= EventStorageLimits.maximumTextByteCount, "a text of more than 1 MiB")
             append(varint: UInt64(utf8.count))
             append(contentsOf: UnsafeRawBufferPointer(utf8))
         }

@@ -14,6 +14,7 @@ enum DefinitionTables {
         var previous: ContiguousArray<UInt8> = []
         for number in numbers {
             table.withBytes(of: number) { name in
+                precondition((1...Name.maximumByteCount).contains(name.count), "a name of 0 or more than 128 bytes")
                 var shared = 0
                 while shared < min(name.count, previous.count), name[shared] == previous[shared] { shared += 1 }
                 out.append(varint: UInt64(number - next))

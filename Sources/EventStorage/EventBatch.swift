@@ -7,6 +7,7 @@ package struct EventBatch: Sendable {
     /// The other events, ascending: each stands before `readings[readingIndex]`, behind the events listed before it.
     package var events: [(readingIndex: Int, event: MeterEvent)]
 
+    /// Takes items as they are; `EventLogWriter.append` checks that they are in order and well formed.
     package init(
         readings: ContiguousArray<ReadingRecord> = [],
         events: [(readingIndex: Int, event: MeterEvent)] = []
@@ -18,6 +19,7 @@ package struct EventBatch: Sendable {
     /// The number of positions the batch takes.
     package var count: Int { readings.count + events.count }
 
+    /// Whether there is nothing to append.
     package var isEmpty: Bool { readings.isEmpty && events.isEmpty }
 
     /// Hands over what lies between events, and the events, in order: `readings` gets a range of `readings` that is not

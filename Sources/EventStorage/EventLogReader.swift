@@ -9,8 +9,9 @@ package final class EventLogReader {
     private let log: RecordLogReader
     private let decoder = BlockBodyDecoder()
 
-    /// - Parameter directory: The data directory.
-    /// - Parameter fileSystem: Where it is.
+    /// - Parameters:
+    ///   - directory: The data directory.
+    ///   - fileSystem: Where it is.
     /// - Throws: `RecordLogError` with `notALog` if there is none.
     package init(directory: String, fileSystem: any FileSystem = PosixFileSystem()) throws {
         log = try RecordLogReader(directory: directory, fileSystem: fileSystem)
@@ -21,9 +22,10 @@ package final class EventLogReader {
     /// Blocks of the first segment before `from` are decoded for their state and not delivered. At the end of the durable blocks it
     /// returns; called again with the position returned it goes on from there.
     ///
-    /// - Parameter from: The first position wanted; `.origin` counts as 1.
-    /// - Parameter last: The last position wanted, known to be durable; nil is as far as there is.
-    /// - Parameter body: Receives each block; must not use this reader.
+    /// - Parameters:
+    ///   - from: The first position wanted; `.origin` counts as 1.
+    ///   - last: The last position wanted, known to be durable; nil is as far as there is.
+    ///   - body: Receives each block; must not use this reader.
     /// - Returns: The position after the last block read, where the next call may begin.
     /// - Throws: `RecordLogError`, `EventStorageError`, and what `body` throws.
     @discardableResult
@@ -111,6 +113,7 @@ package final class EventLogReader {
     /// The log's numbering as it was at a position: reads the definitions of those segments that have new ones.
     ///
     /// - Parameter last: The last position that counts; nil is as far as there is.
+    /// - Returns: devices, registers and series under the log's numbers.
     /// - Throws: `RecordLogError`, `EventStorageError`.
     package func directory(through last: Position? = nil) throws -> SeriesDirectory {
         var directory = SeriesDirectory()

@@ -29,9 +29,10 @@ package struct EventLogVerification {
 
     /// Verifies the log of a data directory. Linear in its size; never writes, needs no lock.
     ///
-    /// - Parameter directory: The data directory.
-    /// - Parameter fileSystem: Where it is.
-    /// - Parameter expectedHead: A position known to have been acknowledged, `.origin` for none.
+    /// - Parameters:
+    ///   - directory: The data directory.
+    ///   - fileSystem: Where it is.
+    ///   - expectedHead: A position known to have been acknowledged, `.origin` for none.
     /// - Returns: Findings and totals. Damage is reported there, not thrown.
     /// - Throws: `RecordLogError` with `notALog`, `newerVersion` or `inputOutput`.
     package static func run(

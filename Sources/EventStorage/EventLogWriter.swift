@@ -40,10 +40,11 @@ package final class EventLogWriter {
 
     /// Opens the log of a data directory for writing, making it if there is none.
     ///
-    /// - Parameter directory: The data directory; it must exist.
-    /// - Parameter fileSystem: Where the directory is.
-    /// - Parameter configuration: How new segments are made.
-    /// - Parameter lockDescription: What to tell a second writer: normally the command line.
+    /// - Parameters:
+    ///   - directory: The data directory; it must exist.
+    ///   - fileSystem: Where the directory is.
+    ///   - configuration: How new segments are made.
+    ///   - lockDescription: What to tell a second writer: normally the command line.
     /// - Returns: The writer, and what opening found and did.
     /// - Throws: `RecordLogError` as `RecordLogWriter.open`; `EventStorageError` if the last segment cannot be decoded.
     package static func open(
@@ -88,10 +89,12 @@ package final class EventLogWriter {
     /// Each run of readings between events is sorted by device first; `batch` is left as it was logged, its first record at the
     /// first position returned. New entries of the directory are logged with the first block that needs them.
     ///
-    /// - Parameter batch: Not empty. The names of its new series should not exceed 8 MiB: a block holds the definitions of all it
-    ///   uses.
-    /// - Parameter recordedBy: Who appends, at most 1024 bytes of UTF-8.
-    /// - Parameter directory: Knows every series of the batch, and all that the log has defined under the log's numbers.
+    /// - Parameters:
+    ///   - batch: Not empty. The names of its new series should not exceed 8 MiB: a block holds the definitions of all it
+    ///     uses.
+    ///   - recordedAt: The log's clock, of all the batch.
+    ///   - recordedBy: Who appends, at most 1024 bytes of UTF-8.
+    ///   - directory: Knows every series of the batch, and all that the log has defined under the log's numbers.
     /// - Returns: The positions of the batch's records.
     /// - Throws: `RecordLogError`. Then `head` says how much is durable: whole blocks from the start of the batch.
     package func append(

@@ -16,6 +16,7 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case dayTurned = 12
     case pushSettled = 13
 
+    /// The kind of an event.
     package init(_ event: MeterEvent) {
         self =
             switch event {

@@ -9,9 +9,9 @@ enum ReadingRunDecoder {
         var valueScale: Int64
         var traitsAreMixed: Bool
         var receivedForm: UInt8
-        var series: UnsafeRawBufferPointer
-        var times: UnsafeRawBufferPointer
-        var values: UnsafeRawBufferPointer
+        var series: ColumnCursor
+        var times: ColumnCursor
+        var values: ColumnCursor
         var traits: UnsafeRawBufferPointer
         var spans: UnsafeRawBufferPointer
         var received: UnsafeRawBufferPointer
@@ -72,7 +72,11 @@ enum ReadingRunDecoder {
         guard traitsForm <= 1 else { throw reader.malformed("traits form \(traitsForm)") }
         let receivedForm = try reader.byte()
         guard receivedForm <= 2 else { throw reader.malformed("received form \(receivedForm)") }
-        let limit = count * Varint.maximumByteCount
+        let seriesForm = try form(&reader)
+        let timeForm = try form(&reader)
+        let valueForm = try form(&reader)
+        // A slot has at most 4 bytes, and what follows it at most 10.
+        let limit = count * (Varint.maximumByteCount + 4)
         let seriesCount = try reader.count(atMost: limit, "series bytes")
         let timeCount = try reader.count(atMost: limit, "time bytes")
         let valueCount = try reader.count(atMost: limit, "value bytes")
@@ -84,62 +88,112 @@ enum ReadingRunDecoder {
             valueScale: DecimalScale(digits: Int(valueDigits)).divisor,
             traitsAreMixed: traitsForm == 1,
             receivedForm: receivedForm,
-            series: try reader.slice(seriesCount),
-            times: try reader.slice(timeCount),
-            values: try reader.slice(valueCount),
+            series: ColumnCursor(try reader.slice(seriesCount), seriesForm, count: count),
+            times: ColumnCursor(try reader.slice(timeCount), timeForm, count: count),
+            values: ColumnCursor(try reader.slice(valueCount), valueForm, count: count),
             traits: try reader.slice(traitsForm == 1 ? count : 1),
             spans: try reader.slice(spanCount),
             received: try reader.slice(receivedCount)
         )
     }
 
-    /// Series, times and values: one walk over three columns.
+    private static func form(_ reader: inout ByteReader) throws(MalformedBytes) -> NumberColumn {
+        let byte = try reader.byte()
+        guard let column = NumberColumn(form: byte) else { throw reader.malformed("form of a column \(byte)") }
+        return column
+    }
+
+    /// How many numbers of each column are decoded at a time: few enough to stay in the nearest cache.
+    private static let stepCount = 512
+
+    /// Series, times and values, a step of each column at a time.
     private static func decodeMain(
         _ columns: Columns,
         states: borrowing SeriesStates,
         into out: UnsafeMutablePointer<ReadingRecord>,
         _ reader: ByteReader
     ) throws(MalformedBytes) {
-        var series = ColumnCursor(columns.series)
-        var times = ColumnCursor(columns.times)
-        var values = ColumnCursor(columns.values)
-        let ordinals = states.ordinals
-        let mapped = UInt64(states.mapped)
-        let all = states.states
+        var columns = columns
+        let scratch = UnsafeMutablePointer<Int64>.allocate(capacity: 3 * stepCount)
+        defer { scratch.deallocate() }
+        var step = Step(series: scratch, times: scratch + stepCount, values: scratch + 2 * stepCount)
+        var next = 0
+        while next < columns.count {
+            let count = min(stepCount, columns.count - next)
+            columns.series.read(count, into: step.series)
+            columns.times.read(count, into: step.times)
+            columns.values.read(count, into: step.values)
+            guard step.combine(count, columns, states: states, into: out + next) else {
+                throw reader.malformed("series \(step.number) is not defined")
+            }
+            next += count
+        }
+        guard columns.series.isUsedUp, columns.times.isUsedUp, columns.values.isUsedUp else {
+            throw reader.malformed("a column is not as long as its run")
+        }
+    }
+
+    /// Numbers of three columns, and where the run stands.
+    private struct Step {
+        let series: UnsafeMutablePointer<Int64>
+        let times: UnsafeMutablePointer<Int64>
+        let values: UnsafeMutablePointer<Int64>
         var number: Int64 = 0
         var previousAt: Int64 = 0
-        let traits = ReadingTraits(rawValue: 0)
-        for i in 0..<columns.count {
-            number &+= Varint.unzigzag(series.next())
-            guard UInt64(bitPattern: number) < mapped else { throw reader.malformed("series \(number)") }
-            let ordinal = ordinals[Int(number)]
-            guard ordinal != SeriesStates.absent else { throw reader.malformed("series \(number) is not defined") }
-            let state = all + Int(ordinal)
-            let deviation = Varint.unzigzag(times.next()) &* columns.timeScale
-            let last = state.pointee.lastAt
-            let at: Int64
-            if last == SeriesStates.unseen {
-                at = previousAt &+ deviation
-                state.pointee.lastPeriod = 0
-            } else {
-                at = last &+ state.pointee.lastPeriod &+ deviation
-                state.pointee.lastPeriod = at &- last
-            }
-            let value = state.pointee.lastValue &+ Varint.unzigzag(values.next()) &* columns.valueScale
-            state.pointee.lastAt = at
-            state.pointee.lastValue = value
-            previousAt = at
-            out[i] = ReadingRecord(
-                series: UInt32(truncatingIfNeeded: number),
-                traits: traits,
-                at: at,
-                value: value,
-                span: 0,
-                receivedAt: ReadingDraft.absentInstant
-            )
+
+        init(
+            series: UnsafeMutablePointer<Int64>,
+            times: UnsafeMutablePointer<Int64>,
+            values: UnsafeMutablePointer<Int64>
+        ) {
+            self.series = series
+            self.times = times
+            self.values = values
         }
-        guard series.isUsedUp, times.isUsedUp, values.isUsedUp else {
-            throw reader.malformed("a column is not as long as its run")
+
+        /// Makes readings of differences; false at a series that is not defined.
+        mutating func combine(
+            _ count: Int,
+            _ columns: borrowing Columns,
+            states: borrowing SeriesStates,
+            into out: UnsafeMutablePointer<ReadingRecord>
+        ) -> Bool {
+            let ordinals = states.ordinals
+            let mapped = UInt64(states.mapped)
+            let all = states.states
+            let timeScale = columns.timeScale
+            let valueScale = columns.valueScale
+            let traits = ReadingTraits(rawValue: 0)
+            for i in 0..<count {
+                number &+= series[i]
+                guard UInt64(bitPattern: number) < mapped else { return false }
+                let ordinal = ordinals[Int(number)]
+                guard ordinal != SeriesStates.absent else { return false }
+                let state = all + Int(ordinal)
+                let deviation = times[i] &* timeScale
+                let last = state.pointee.lastAt
+                let at: Int64
+                if last == SeriesStates.unseen {
+                    at = previousAt &+ deviation
+                    state.pointee.period = 0
+                } else {
+                    at = last &+ state.pointee.period &+ deviation
+                    state.pointee.turn(deviation)
+                }
+                let value = state.pointee.lastValue &+ values[i] &* valueScale
+                state.pointee.lastAt = at
+                state.pointee.lastValue = value
+                previousAt = at
+                out[i] = ReadingRecord(
+                    series: UInt32(truncatingIfNeeded: number),
+                    traits: traits,
+                    at: at,
+                    value: value,
+                    span: 0,
+                    receivedAt: ReadingDraft.absentInstant
+                )
+            }
+            return true
         }
     }
 
@@ -148,10 +202,10 @@ enum ReadingRunDecoder {
         into out: UnsafeMutablePointer<ReadingRecord>,
         _ reader: ByteReader
     ) throws(MalformedBytes) {
-        var spans = ColumnCursor(columns.spans)
+        var spans = ColumnCursor(columns.spans, .zigzags, count: 0)
         var previous: Int64 = 0
         for i in 0..<columns.count where out[i].traits.isInterval {
-            previous &+= Varint.unzigzag(spans.next())
+            previous &+= spans.next()
             out[i].span = previous
         }
         guard spans.isUsedUp else { throw reader.malformed("the span column is not as long as its intervals") }
@@ -165,11 +219,15 @@ enum ReadingRunDecoder {
         let bitmapByteCount = columns.receivedForm == 2 ? (columns.count + 7) / 8 : 0
         guard columns.received.count >= bitmapByteCount else { throw reader.malformed("received bitmap ends early") }
         let bitmap = UnsafeRawBufferPointer(rebasing: columns.received[..<bitmapByteCount])
-        var received = ColumnCursor(UnsafeRawBufferPointer(rebasing: columns.received[bitmapByteCount...]))
+        var received = ColumnCursor(
+            UnsafeRawBufferPointer(rebasing: columns.received[bitmapByteCount...]),
+            .zigzags,
+            count: 0
+        )
         var delay: Int64 = 0
         for i in 0..<columns.count {
             if columns.receivedForm == 2, bitmap[i / 8] >> UInt8(i % 8) & 1 == 0 { continue }
-            delay &+= Varint.unzigzag(received.next())
+            delay &+= received.next()
             out[i].receivedAt = out[i].at &+ delay
             guard out[i].receivedAt != ReadingDraft.absentInstant else {
                 throw reader.malformed("receivedAt is absent")
@@ -181,55 +239,5 @@ enum ReadingRunDecoder {
         {
             throw reader.malformed("received bitmap is not padded with 0")
         }
-    }
-}
-
-/// Walks a column of varints. Past its end it yields zeros and remembers that: one check a column, not one a number.
-struct ColumnCursor {
-    private var cursor: UnsafePointer<UInt8>
-    private let end: UnsafePointer<UInt8>
-    private var overran = false
-
-    /// - Precondition: `bytes` lies in memory, be it empty.
-    init(_ bytes: UnsafeRawBufferPointer) {
-        guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
-            preconditionFailure("a column without memory")
-        }
-        cursor = base
-        end = base + bytes.count
-    }
-
-    /// Whether every byte was used and none was missing.
-    var isUsedUp: Bool { cursor == end && !overran }
-
-    @inline(__always)
-    mutating func next() -> UInt64 {
-        if end - cursor >= 2 {
-            let first = cursor[0]
-            if first < 0x80 {
-                cursor += 1
-                return UInt64(first)
-            }
-            let second = cursor[1]
-            if second < 0x80 {
-                cursor += 2
-                return UInt64(first & 0x7F) | UInt64(second) &<< 7
-            }
-        }
-        return nextLong()
-    }
-
-    private mutating func nextLong() -> UInt64 {
-        var value: UInt64 = 0
-        var shift: UInt64 = 0
-        while cursor < end, shift < 64 {
-            let byte = cursor.pointee
-            cursor += 1
-            value |= UInt64(byte & 0x7F) &<< shift
-            if byte < 0x80 { return value }
-            shift += 7
-        }
-        overran = true
-        return 0
     }
 }

@@ -7,7 +7,7 @@ import MeterModel
 struct ReadingRunEncoder: ~Copyable {
     private let times: UnsafeMutablePointer<Int64>
     private let values: UnsafeMutablePointer<Int64>
-    private let series: UnsafeMutablePointer<UInt32>
+    private let series: UnsafeMutablePointer<Int64>
 
     init() {
         let capacity = EventStorageLimits.maximumReadingsPerBlock
@@ -41,18 +41,21 @@ struct ReadingRunEncoder: ~Copyable {
     ) {
         precondition(!run.isEmpty && run.count <= EventStorageLimits.maximumReadingsPerBlock, "run out of bounds")
         let shape = takeDifferences(run, states: states)
-        let times = UnsafeBufferPointer(start: times, count: run.count)
-        let values = UnsafeBufferPointer(start: values, count: run.count)
+        let series = UnsafeMutableBufferPointer(start: series, count: run.count)
+        let times = UnsafeMutableBufferPointer(start: times, count: run.count)
+        let values = UnsafeMutableBufferPointer(start: values, count: run.count)
         let timeDigits = min(DecimalScale.secondDigits, maximumDigits / 3 * 3)
-        let timeScale = DecimalScale.largest(dividing: times, from: timeDigits, step: 3)
-        let valueScale = DecimalScale.largest(dividing: values, from: maximumDigits)
+        let timeScale = DecimalScale.largest(dividing: UnsafeBufferPointer(times), from: timeDigits, step: 3)
+        let valueScale = DecimalScale.largest(dividing: UnsafeBufferPointer(values), from: maximumDigits)
 
         var columns = ByteWriter(minimumCapacity: run.count * 8)
-        writeSeries(run.count, into: &columns)
+        let seriesForm = NumberColumn.write(series, into: &columns)
         let seriesEnd = columns.count
-        ReadingRunEncoder.write(times, in: timeScale, into: &columns)
+        ReadingRunEncoder.reduce(times, to: timeScale)
+        let timeForm = NumberColumn.write(times, into: &columns)
         let timeEnd = columns.count
-        ReadingRunEncoder.write(values, in: valueScale, into: &columns)
+        ReadingRunEncoder.reduce(values, to: valueScale)
+        let valueForm = NumberColumn.write(values, into: &columns)
         let valueEnd = columns.count
         writeTraits(run, shape, into: &columns)
         let traitsEnd = columns.count
@@ -66,6 +69,9 @@ struct ReadingRunEncoder: ~Copyable {
         out.append(UInt8(valueScale.digits))
         out.append(shape.mixedTraits == 0 ? 0 : 1)
         out.append(shape.receivedCount == 0 ? 0 : shape.receivedCount == run.count ? 1 : 2)
+        out.append(seriesForm.form)
+        out.append(timeForm.form)
+        out.append(valueForm.form)
         out.append(varint: UInt64(seriesEnd))
         out.append(varint: UInt64(timeEnd - seriesEnd))
         out.append(varint: UInt64(valueEnd - timeEnd))
@@ -77,6 +83,7 @@ struct ReadingRunEncoder: ~Copyable {
     private func takeDifferences(_ run: UnsafeBufferPointer<ReadingRecord>, states: borrowing SeriesStates) -> Shape {
         var shape = Shape(traits: run[0].traits.rawValue)
         var previousAt: Int64 = 0
+        var previousSeries: Int64 = 0
         let all = states.states
         for i in 0..<run.count {
             let reading = run[i]
@@ -86,16 +93,17 @@ struct ReadingRunEncoder: ~Copyable {
             let last = state.pointee.lastAt
             if last == SeriesStates.unseen {
                 times[i] = reading.at &- previousAt
-                state.pointee.lastPeriod = 0
+                state.pointee.period = 0
             } else {
-                times[i] = reading.at &- (last &+ state.pointee.lastPeriod)
-                state.pointee.lastPeriod = reading.at &- last
+                times[i] = reading.at &- (last &+ state.pointee.period)
+                state.pointee.turn(times[i])
             }
             values[i] = reading.value &- state.pointee.lastValue
             state.pointee.lastAt = reading.at
             state.pointee.lastValue = reading.value
             previousAt = reading.at
-            series[i] = reading.series
+            series[i] = Int64(reading.series) &- previousSeries
+            previousSeries = Int64(reading.series)
             shape.mixedTraits |= reading.traits.rawValue ^ shape.traits
             shape.intervalCount &+= Int(reading.traits.rawValue >> 2 & 1)
             if reading.receivedAt != ReadingDraft.absentInstant { shape.receivedCount &+= 1 }
@@ -103,27 +111,10 @@ struct ReadingRunEncoder: ~Copyable {
         return shape
     }
 
-    private func writeSeries(_ count: Int, into columns: inout ByteWriter) {
-        var p = columns.reserve(count * Varint.maximumByteCount)
-        var previous: Int64 = 0
-        for i in 0..<count {
-            let number = Int64(series[i])
-            p = Varint.write(Varint.zigzag(number &- previous), to: p)
-            previous = number
-        }
-        columns.advance(to: p)
-    }
-
-    private static func write(
-        _ column: UnsafeBufferPointer<Int64>,
-        in scale: DecimalScale,
-        into columns: inout ByteWriter
-    ) {
-        var p = columns.reserve(column.count * Varint.maximumByteCount)
-        for i in 0..<column.count {
-            p = Varint.write(Varint.zigzag(scale.quotient(column[i])), to: p)
-        }
-        columns.advance(to: p)
+    /// Divides the differences by their scale.
+    private static func reduce(_ column: UnsafeMutableBufferPointer<Int64>, to scale: DecimalScale) {
+        guard scale.digits > 0 else { return }
+        for i in 0..<column.count { column[i] = scale.quotient(column[i]) }
     }
 
     private func writeTraits(

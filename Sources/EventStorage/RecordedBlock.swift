@@ -5,7 +5,9 @@ package struct RecordedBlock {
     /// The first and last position delivered: of the block's, those asked for.
     package let firstPosition: Position
     package let lastPosition: Position
+    /// The log's clock when the block was appended.
     package let recordedAt: Instant
+    /// Who appended it.
     package let recordedBy: String
     /// What is delivered, in position order.
     package let runs: [RecordedRun]

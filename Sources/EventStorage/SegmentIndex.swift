@@ -19,8 +19,10 @@ package struct SegmentIndex: Hashable, Sendable {
     /// Numbers of the devices defined in the segment, ascending.
     package var devices: [UInt32]
 
-    private static let version: UInt8 = 1
+    fileprivate static let version: UInt8 = 1
+}
 
+extension SegmentIndex {
     /// The bytes stored with the sealed segment.
     package func encoded() -> [UInt8] {
         var out = ByteWriter(minimumCapacity: 128 + devices.count * 2)
@@ -194,6 +196,7 @@ package struct EventFilter: Sendable {
     /// Kinds of other events; nil is all.
     package var kinds: Set<EventKind>?
 
+    /// Restricts what is given.
     package init(
         devices: Set<UInt32>? = nil,
         readAt: ClosedRange<Int64>? = nil,

@@ -76,12 +76,14 @@ package struct DefinitionCounts: Hashable, Sendable {
     package var registers = 0
     package var series = 0
 
+    /// Counts as given.
     package init(devices: Int = 0, registers: Int = 0, series: Int = 0) {
         self.devices = devices
         self.registers = registers
         self.series = series
     }
 
+    /// What a directory knows.
     package init(_ directory: SeriesDirectory) {
         self.init(
             devices: directory.deviceCount,

@@ -9,10 +9,25 @@ struct SeriesStates: ~Copyable {
     struct State {
         /// `unseen` before the first reading.
         var lastAt: Int64
-        var lastPeriod: Int64
+        /// What is expected between a reading and the next.
+        var period: Int64
         var lastValue: Int64
         var device: UInt32
         var series: UInt32
+
+        /// Takes another period where a reading, not the first, deviates much from what was expected.
+        ///
+        /// Small deviations are the clock's; keeping the period through them keeps them small. A period close to whole
+        /// minutes is taken for whole minutes.
+        @inline(__always)
+        mutating func turn(_ deviation: Int64) {
+            if deviation.magnitude > period.magnitude / 16 { period = State.nominal(period &+ deviation) }
+        }
+
+        private static func nominal(_ gap: Int64) -> Int64 {
+            let minutes = (gap &+ 30_000) / 60_000 * 60_000
+            return (gap &- minutes).magnitude <= gap.magnitude / 64 ? minutes : gap
+        }
     }
 
     static let absent = UInt32.max
@@ -58,7 +73,7 @@ struct SeriesStates: ~Copyable {
         if Int(series) >= mapped { map(upTo: Int(series) + 1) }
         if count == capacity { growStates() }
         ordinals[Int(series)] = UInt32(count)
-        states[count] = State(lastAt: SeriesStates.unseen, lastPeriod: 0, lastValue: 0, device: device, series: series)
+        states[count] = State(lastAt: SeriesStates.unseen, period: 0, lastValue: 0, device: device, series: series)
         count += 1
     }
 

@@ -48,7 +48,9 @@ struct BlockDecoder {
     private let buffer = ByteBuffer()
     private let unmasked = ByteBuffer()
 
-    /// Whether the stored body and trailer behind a valid header are sound. `block` begins at the header.
+    /// Whether the stored body and trailer behind a valid header are sound.
+    ///
+    /// `block` begins at the header.
     static func isSound(_ block: UnsafeRawBufferPointer, header: BlockHeader) -> Bool {
         guard block.count >= header.blockByteCount else { return false }
         let bodyEnd = BlockHeader.byteCount + header.storedByteCount

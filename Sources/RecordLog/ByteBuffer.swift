@@ -4,7 +4,9 @@
 final class ByteBuffer {
     private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 16)
 
-    /// Memory of at least `byteCount` bytes. Earlier content is kept only if no growth was needed.
+    /// Memory of at least `byteCount` bytes.
+    ///
+    /// Earlier content is kept only if no growth was needed.
     func reserve(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
         if memory.count < byteCount {
             memory.deallocate()

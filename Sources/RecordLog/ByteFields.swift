@@ -20,7 +20,9 @@ extension UnsafeRawBufferPointer {
         return meterfold_crc32c(0, baseAddress + range.lowerBound, range.count)
     }
 
-    /// Whether every byte of a range is zero. Works in words of 8 bytes.
+    /// Whether every byte of a range is zero.
+    ///
+    /// Works in words of 8 bytes.
     func isZero(_ range: Range<Int>) -> Bool {
         lastNonZero(in: range) == nil
     }

@@ -29,7 +29,9 @@ package struct Digest32: Sendable, Hashable, CustomStringConvertible {
         self = bytes.withUnsafeBytes { Digest32($0) }
     }
 
-    /// The SHA-256 of `content`. Linear in its length.
+    /// The SHA-256 of `content`.
+    ///
+    /// Linear in its length.
     package static func sha256(_ content: UnsafeRawBufferPointer) -> Digest32 {
         var hash = SHA256()
         hash.update(bufferPointer: content)

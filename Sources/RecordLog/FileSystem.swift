@@ -23,8 +23,10 @@ package protocol FileSystem: Sendable {
 
     /// Takes the lock file, making it if missing, and writes who holds it.
     ///
-    /// - Parameter path: The lock file.
-    /// - Parameter holder: What the process does, for whoever is refused.
+    /// - Parameters:
+    ///   - path: The lock file.
+    ///   - holder: What the process does, for whoever is refused.
+    /// - Returns: The lock, held until it is released.
     /// - Throws: `locked`, with the holder's own text in the message, if another holds it.
     func lock(_ path: String, holder: String) throws(RecordLogError) -> any FileLock
 }
@@ -39,7 +41,9 @@ package enum FileOpenMode: Sendable {
     case create
 }
 
-/// An open file. Reads and writes name their offset, so it may be shared between threads.
+/// An open file.
+///
+/// Reads and writes name their offset, so it may be shared between threads.
 package protocol OpenFile: AnyObject, Sendable {
     /// The current length in bytes.
     func byteCount() throws(RecordLogError) -> Int
@@ -52,6 +56,11 @@ package protocol OpenFile: AnyObject, Sendable {
 
     /// Makes the content and length durable. After a failure nothing is known about what is durable.
     func sync() throws(RecordLogError)
+
+    /// Drops what memory holds of the file's synced content, so that later reads come from the device, where the system can.
+    ///
+    /// After a failed sync the system may show bytes that never reached the device.
+    func dropCache() throws(RecordLogError)
 
     /// Sets the length; bytes gained are zero.
     func truncate(to byteCount: Int) throws(RecordLogError)

@@ -129,6 +129,11 @@ private final class PosixFile: OpenFile {
         if fdatasync(try opened()) != 0 { throw .system("sync", path) }
     }
 
+    func dropCache() throws(RecordLogError) {
+        let number = posix_fadvise(try opened(), 0, 0, POSIX_FADV_DONTNEED)
+        if number != 0 { throw .system("drop the cache of", path, number: number) }
+    }
+
     func truncate(to byteCount: Int) throws(RecordLogError) {
         if ftruncate(try opened(), off_t(byteCount)) != 0 { throw .system("truncate", path) }
     }

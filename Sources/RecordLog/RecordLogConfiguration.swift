@@ -14,7 +14,9 @@ package enum RecordLogLimits {
     static let sectorByteCount = 512
 }
 
-/// How a log is written. Readers need none: everything they must know is in the files.
+/// How a log is written.
+///
+/// Readers need none: everything they must know is in the files.
 package struct RecordLogConfiguration: Sendable {
     /// Full size of a new segment in bytes: `RecordLogLimits.minimumSegmentByteCount` to `maximumSegmentByteCount`.
     package var segmentByteCount: Int
@@ -28,7 +30,9 @@ package struct RecordLogConfiguration: Sendable {
     ///
     /// A log that ends before it is damaged, and opening it for writing throws.
     package var expectedHead: UInt64
-    /// Written into the header of new segments: UTC milliseconds, 0 = not given. Called once a segment.
+    /// Written into the header of new segments: UTC milliseconds, 0 = not given.
+    ///
+    /// Called once a segment.
     package var createdAtMilliseconds: @Sendable () -> Int64
 
     /// A configuration with the defaults of the product.

@@ -4,7 +4,9 @@ package struct LogPlace: Sendable, Hashable, CustomStringConvertible {
     package var file: String
     /// Byte offset in that file; `nil` when the file as a whole is meant.
     package var byteOffset: Int?
-    /// The positions concerned; `nil` when none are. An upper bound of `UInt64.max` means: from the lower bound on, end unknown.
+    /// The positions concerned; `nil` when none are.
+    ///
+    /// An upper bound of `UInt64.max` means: from the lower bound on, end unknown.
     package var positions: ClosedRange<UInt64>?
 
     /// Names a place.

@@ -10,7 +10,9 @@ package struct BlockView {
     package let recordCount: Int
     /// The chain value after it, as stored; `RecordLogVerification` proves it.
     package let chain: Digest32
-    /// The uncompressed body. Its checksum was compared. Do not keep the pointer.
+    /// The uncompressed body.
+    ///
+    /// Its checksum was compared. Do not keep the pointer.
     package let body: UnsafeRawBufferPointer
 
     /// The position of its last record.
@@ -69,11 +71,12 @@ package final class RecordLogReader {
     /// A block is handed over whole, also if it begins before `position`. The end of the durable blocks ends the iteration;
     /// call again with the returned position to follow the log, over any rolls.
     ///
-    /// - Parameter position: The first position wanted; 0 counts as 1.
-    /// - Parameter start: Whether to begin with the block or with its segment.
-    /// - Parameter last: The last position wanted; the caller knows it to be acknowledged, so that a log that ends before it is
-    ///   corrupt. `nil` = as far as there are durable blocks: unsealed bytes are then synced before they are handed out.
-    /// - Parameter body: Receives each block; must not use this reader.
+    /// - Parameters:
+    ///   - position: The first position wanted; 0 counts as 1.
+    ///   - start: Whether to begin with the block or with its segment.
+    ///   - last: The last position wanted; the caller knows it to be acknowledged, so that a log that ends before it is
+    ///     corrupt. `nil` = as far as there are durable blocks: unsealed bytes are then synced before they are handed out.
+    ///   - body: Receives each block; must not use this reader.
     /// - Returns: The position after the last block passed, where the next call may begin. Smaller than `position` if the log ends
     ///   before it.
     /// - Throws: `RecordLogError` with `corruption` naming segment, offset and positions, `newerVersion` or `inputOutput`; and what
@@ -123,7 +126,9 @@ package final class RecordLogReader {
         }
     }
 
-    /// All segments in order. Reads header and footer of each, and the whole of one that is not sealed.
+    /// All segments in order.
+    ///
+    /// Reads header and footer of each, and the whole of one that is not sealed.
     ///
     /// - Throws: `corruption` or `newerVersion` where a segment's header or size is wrong.
     package func segments() throws(RecordLogError) -> [SegmentSummary] {
@@ -146,6 +151,7 @@ package final class RecordLogReader {
     /// The index the caller stored with a sealed segment; `nil` if there is none, or it is damaged: it is derived data.
     ///
     /// - Parameter firstPosition: The segment's first position.
+    /// - Returns: The caller's bytes, as they were given when the segment was sealed.
     /// - Throws: `notFound` if there is no such segment; `corruption`; `inputOutput`.
     package func sealedIndex(ofSegmentAt firstPosition: UInt64) throws(RecordLogError) -> [UInt8]? {
         let name = SegmentListing.name(firstPosition: firstPosition)

@@ -1,6 +1,8 @@
 /// What a verification found and how much it looked at.
 package struct VerificationReport: Sendable {
-    /// Everything noticed, in the log's order. No damage among it means the log is sound.
+    /// Everything noticed, in the log's order.
+    ///
+    /// No damage among it means the log is sound.
     package var findings: [LogFinding] = []
     /// Segments looked at.
     package var segmentCount = 0
@@ -21,7 +23,9 @@ package struct VerificationReport: Sendable {
     package var hasDamage: Bool { findings.contains { $0.severity == .damage } }
 }
 
-/// Reads a whole log and holds every byte against what it must be. Never writes; needs no lock.
+/// Reads a whole log and holds every byte against what it must be.
+///
+/// Never writes; needs no lock.
 ///
 /// Invariant: a byte under `log/` that is not as it was written shows as a finding. What cannot be known from the files alone, that
 /// something is missing at the very end, takes `expectedHead`.
@@ -31,6 +35,9 @@ package struct RecordLogVerification {
     /// Blocks come in order. `isFirstInSegment` tells a decoder with state to begin afresh. If it throws, the block is reported
     /// as damaged content and the chain is taken up again at the block's stored value.
     package typealias ContentDigest = (BlockView) throws -> Digest32
+
+    /// How often bytes that change while they are verified are read again.
+    private static let rereadLimit = 8
 
     private let fileSystem: any FileSystem
     private let directory: String
@@ -54,12 +61,15 @@ package struct RecordLogVerification {
         self.contentDigest = contentDigest
     }
 
-    /// Verifies the log of a data directory. Linear in its size.
+    /// Verifies the log of a data directory.
     ///
-    /// - Parameter directory: The data directory.
-    /// - Parameter fileSystem: Where it is.
-    /// - Parameter expectedHead: A position known to have been acknowledged, 0 = none.
-    /// - Parameter contentDigest: See `ContentDigest`.
+    /// Linear in its size.
+    ///
+    /// - Parameters:
+    ///   - directory: The data directory.
+    ///   - fileSystem: Where it is.
+    ///   - expectedHead: A position known to have been acknowledged, 0 = none.
+    ///   - contentDigest: See `ContentDigest`.
     /// - Returns: The findings and totals. Damage is reported there, not thrown.
     /// - Throws: `notALog`, `newerVersion`, `inputOutput`.
     package static func run(
@@ -120,7 +130,7 @@ package struct RecordLogVerification {
             let kind: LogFinding.Kind = expected == first ? .chain : .missing
             add(.damage, kind, name, 0, lower...max(lower, max(expected, first) - 1), mismatch)
         }
-        let bytes = try segment.readAll(into: buffer)
+        let bytes = try settledBytes(of: segment, isLast: isLast)
         var walk = SegmentWalk(header: segment.header)
         while true {
             try checkBlocks(bytes, segment: segment, walk: &walk)
@@ -144,6 +154,22 @@ package struct RecordLogVerification {
                 chain: $0
             )
         }
+    }
+
+    /// The file's bytes.
+    ///
+    /// The last segment may be growing: what looks damaged there is read again until it stands still.
+    private func settledBytes(of segment: SegmentFile, isLast: Bool) throws(RecordLogError) -> UnsafeRawBufferPointer {
+        var bytes = try segment.readAll(into: buffer)
+        guard isLast, !segment.isSealed else { return bytes }
+        for _ in 0..<Self.rereadLimit {
+            let scan = SegmentScan(bytes, header: segment.header)
+            guard case .corrupt = scan.end, scan.endOffset <= bytes.count else { break }
+            let before = bytes.crc32c(scan.endOffset..<bytes.count)
+            bytes = try segment.readAll(into: buffer)
+            if scan.endOffset <= bytes.count, bytes.crc32c(scan.endOffset..<bytes.count) == before { break }
+        }
+        return bytes
     }
 
     /// Checks sound blocks from where `walk` stands until something else comes.

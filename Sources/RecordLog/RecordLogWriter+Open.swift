@@ -8,7 +8,9 @@ package struct OpenReport: Sendable {
     package var segmentCount: Int
     /// Whether the log was made by this call.
     package var isNew: Bool
-    /// What was trimmed, completed or rebuilt. Empty after a clean end.
+    /// What was trimmed, completed or rebuilt.
+    ///
+    /// Empty after a clean end.
     package var findings: [LogFinding]
 }
 
@@ -18,10 +20,11 @@ extension RecordLogWriter {
     /// Takes the lock, looks at each segment's header and footer, scans the last segment, wipes a torn tail and completes an
     /// unfinished seal. Costs two small reads a segment and one pass over the last one.
     ///
-    /// - Parameter directory: The data directory; it must exist. `log/`, `spare/` and `lock` lie in it.
-    /// - Parameter fileSystem: Where the directory is.
-    /// - Parameter configuration: How new segments are made.
-    /// - Parameter lockDescription: What to tell a second writer: normally the command line.
+    /// - Parameters:
+    ///   - directory: The data directory; it must exist. `log/`, `spare/` and `lock` lie in it.
+    ///   - fileSystem: Where the directory is.
+    ///   - configuration: How new segments are made.
+    ///   - lockDescription: What to tell a second writer: normally the command line.
     /// - Returns: The writer, and what was found.
     /// - Throws: `locked` naming the holder; `corruption` with segment, offset and positions, leaving every file as it was;
     ///   `newerVersion`; `noSpace` if a new segment is needed and has no room; `invalidConfiguration`; `inputOutput`.
@@ -90,6 +93,8 @@ struct LogRecovery {
         try fileSystem.makeDirectory(paths.log)
         try fileSystem.makeDirectory(paths.spare)
         try fileSystem.syncDirectory(paths.directory)
+        try fileSystem.syncDirectory(paths.log)
+        try fileSystem.syncDirectory(paths.spare)
         let listing = try SegmentListing(fileSystem, directory: paths.log)
         for name in listing.strayNames {
             note(.notice, .strayFile, LogPlace(file: name), "not a segment; left alone")
@@ -191,6 +196,7 @@ struct LogRecovery {
         after link: inout SegmentLink,
         segmentCount: Int
     ) throws(RecordLogError) -> RecoveredLog? {
+        try confirmDurability(ofLast: name)
         let segment = try SegmentFile(fileSystem, directory: paths.log, name: name, mode: .write)
         try checkLink(segment, after: link)
         if let footer = segment.footer {
@@ -232,6 +238,16 @@ struct LogRecovery {
             segmentCount: segmentCount,
             isNew: false
         )
+    }
+
+    /// Makes durable what a killed process may have left in memory, then looks at the device rather than at memory.
+    ///
+    /// What is found behind this is acknowledged by the report, so it must not depend on a sync that never came or failed.
+    private func confirmDurability(ofLast name: String) throws(RecordLogError) {
+        let file = try fileSystem.open(paths.log + "/" + name, mode: .write)
+        defer { file.close() }
+        try file.sync()
+        try file.dropCache()
     }
 
     /// Wipes a torn tail or completes a seal; returns whether the segment is sealed now.

@@ -1,4 +1,6 @@
-/// Whether the next block is the first of a segment. An encoder with state begins afresh at `new`.
+/// Whether the next block is the first of a segment.
+///
+/// An encoder with state begins afresh at `new`.
 package enum SegmentTurn: Sendable, Equatable {
     /// The next block follows others in its segment.
     case same
@@ -91,9 +93,10 @@ package final class RecordLogWriter {
 
     /// Appends one block and makes it durable.
     ///
-    /// - Parameter body: The block's bytes, opaque here: at most what `prepare` was asked for.
-    /// - Parameter recordCount: How many records it holds: 1 to 2^32 - 1. They get the next positions.
-    /// - Parameter contentDigest: SHA-256 of the block's canonical content, as `RecordLogVerification` will recompute it.
+    /// - Parameters:
+    ///   - body: The block's bytes, opaque here: at most what `prepare` was asked for.
+    ///   - recordCount: How many records it holds: 1 to 2^32 - 1. They get the next positions.
+    ///   - contentDigest: SHA-256 of the block's canonical content, as `RecordLogVerification` will recompute it.
     /// - Returns: The positions of the records; all of them are durable.
     /// - Throws: `segmentFull` if the body does not fit; `inputOutput` or `noSpace` if the write or sync failed, and `failed`
     ///   ever after; `closed`. After any throw nothing was acknowledged.
@@ -176,7 +179,9 @@ package final class RecordLogWriter {
         endOffset = SegmentHeader.byteCount
     }
 
-    /// Gives up the lock and closes the files. Appended blocks are durable already. Closing twice is allowed.
+    /// Gives up the lock and closes the files.
+    ///
+    /// Appended blocks are durable already. Closing twice is allowed.
     package func close() {
         guard !isClosed else { return }
         isClosed = true

@@ -2,7 +2,7 @@
 struct SealedTail {
     var footer: SegmentFooter
     var entries: [BlockEntry]
-    /// Where the caller's index lies, relative to the payload.
+    /// What the caller stored; empty if nothing.
     var callerIndex: [UInt8]
 
     /// What index and footer take in the file, in bytes.
@@ -10,7 +10,9 @@ struct SealedTail {
         IndexHeader.byteCount + blockCount * BlockEntry.byteCount + callerByteCount + SegmentFooter.byteCount
     }
 
-    /// The bytes to write at `footer.indexOffset`. `footer.liveByteCount` must be right.
+    /// The bytes to write at `footer.indexOffset`.
+    ///
+    /// `footer.liveByteCount` must be right.
     func encoded() throws(RecordLogError) -> [UInt8] {
         var bytes = [UInt8](
             repeating: 0,

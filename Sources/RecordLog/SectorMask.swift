@@ -17,7 +17,9 @@ enum SectorMask {
         )
     }
 
-    /// Lays a mask over bytes, or takes it off again. Mask 0 changes nothing.
+    /// Lays a mask over bytes, or takes it off again.
+    ///
+    /// Mask 0 changes nothing.
     static func toggle(_ mask: UInt8, over bytes: UnsafeMutableRawBufferPointer) {
         guard mask != 0 else { return }
         var state = UInt64(mask)

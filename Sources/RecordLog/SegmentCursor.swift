@@ -59,7 +59,9 @@ final class SegmentCursor {
         chain = other.chain
     }
 
-    /// The next step. `mustReach` says that a block is known to exist, so an apparent end is always looked into.
+    /// The next step.
+    ///
+    /// `mustReach` says that a block is known to exist, so an apparent end is always looked into.
     func next(mustReach: Bool) throws(RecordLogError) -> Step {
         if let footer = segment.footer, offset == footer.indexOffset, nextPosition == footer.lastPosition + 1 {
             return .finished

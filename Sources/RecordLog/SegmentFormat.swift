@@ -1,7 +1,9 @@
 // The fixed structures of a segment, as `docs/record-log-format.md` lays them out. Decoding is strict: a structure with any
 // wrong byte is `nil`, because each byte is either covered by its CRC or has one permitted value.
 
-/// Byte patterns that make structures recognisable. Every byte has at least two bits set: see the torn-tail rule.
+/// Byte patterns that make structures recognisable.
+///
+/// Every byte has at least two bits set: see the torn-tail rule.
 enum Mark {
     static let segment: [UInt8] = Array("MFSG".utf8)
     static let block: [UInt8] = Array("MFBK".utf8)

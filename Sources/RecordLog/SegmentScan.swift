@@ -23,7 +23,9 @@ struct SegmentScan {
     private(set) var chain: Digest32
     private(set) var end: End = .clean
 
-    /// Walks a segment from its header on. Reads every byte once.
+    /// Walks a segment from its header on.
+    ///
+    /// Reads every byte once.
     init(_ segment: UnsafeRawBufferPointer, header: SegmentHeader) {
         endOffset = SegmentHeader.byteCount
         nextPosition = header.firstPosition

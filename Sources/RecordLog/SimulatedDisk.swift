@@ -196,8 +196,15 @@ struct SimulatedDisk {
         if isPowerOff { return .failure(Self.powerIsOff) }
         let fault = nextFault()
         if fault == nil || fault == .powerCut { record(node, .truncate(byteCount: byteCount)) }
-        if fault == .powerCut { isPowerOff = true }
-        return fault == nil ? .success(()) : .failure(.inputOutput("injected failure", path: "node \(node)"))
+        switch fault {
+        case nil: return .success(())
+        case .noSpace: return .failure(noSpace("node \(node)"))
+        case .inputOutputError, .shortWrite:
+            return .failure(.inputOutput("injected input/output error", path: "node \(node)"))
+        case .powerCut:
+            isPowerOff = true
+            return .failure(Self.powerIsOff)
+        }
     }
 
     mutating func sync(_ node: Int) -> Outcome<Void> {
@@ -216,6 +223,12 @@ struct SimulatedDisk {
             tear(node)
             return .failure(.inputOutput("injected input/output error", path: "node \(node)"))
         }
+    }
+
+    mutating func dropCache(_ node: Int) -> Outcome<Void> {
+        if isPowerOff { return .failure(Self.powerIsOff) }
+        if nodes[node].changes.isEmpty { nodes[node].visible = nodes[node].durable }
+        return .success(())
     }
 
     private mutating func record(_ node: Int, _ change: Change) {

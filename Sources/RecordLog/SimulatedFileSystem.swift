@@ -25,8 +25,9 @@ package final class SimulatedFileSystem: FileSystem {
 
     /// An empty disk with one durable directory.
     ///
-    /// - Parameter seed: Chooses what survives faults and restarts.
-    /// - Parameter directory: The directory that exists: the data directory.
+    /// - Parameters:
+    ///   - seed: Chooses what survives faults and restarts.
+    ///   - directory: The directory that exists: the data directory.
     package init(seed: UInt64 = 0, directory: String = "data") {
         state = Mutex(SimulatedDisk(seed: seed, directory: directory))
     }
@@ -34,7 +35,9 @@ package final class SimulatedFileSystem: FileSystem {
     /// The number of operations so far that change something: write, sync, truncate, create, rename, remove, directory sync.
     package var operationCount: Int { state.withLock { $0.operationCount } }
 
-    /// Makes the operation with this number, counted as `operationCount` counts, go wrong. The next one has the current count.
+    /// Makes the operation with this number, counted as `operationCount` counts, go wrong.
+    ///
+    /// The next one has the current count.
     package func inject(_ fault: Fault, atOperation number: Int) {
         state.withLock { $0.faults[number] = fault }
     }
@@ -44,7 +47,9 @@ package final class SimulatedFileSystem: FileSystem {
         state.withLock { $0.faults.removeAll() }
     }
 
-    /// Power off and on: what was not durable is lost, kept or torn, as the seed has it. Restores power after a `powerCut`.
+    /// Power off and on: what was not durable is lost, kept or torn, as the seed has it.
+    ///
+    /// Restores power after a `powerCut`.
     package func restart() {
         state.withLock { $0.restart() }
     }
@@ -152,6 +157,10 @@ private final class SimulatedFile: OpenFile {
 
     func sync() throws(RecordLogError) {
         try perform { disk, node in disk.sync(node) }
+    }
+
+    func dropCache() throws(RecordLogError) {
+        try perform { disk, node in disk.dropCache(node) }
     }
 
     func truncate(to byteCount: Int) throws(RecordLogError) {

@@ -54,7 +54,9 @@ final class SparePreparation: Sendable {
         DispatchQueue.global(qos: .utility).async(group: running) { self.prepare() }
     }
 
-    /// The prepared file, waiting for it or preparing it now as needed. It still lies under `spare/ready`.
+    /// The prepared file, waiting for it or preparing it now as needed.
+    ///
+    /// It still lies under `spare/ready`.
     ///
     /// Throws `noSpace` if there is none: the next `take` tries again.
     func take() throws(RecordLogError) -> any OpenFile {

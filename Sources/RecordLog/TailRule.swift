@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// What lies where the next block would begin and none is sound: the torn-tail rule of `docs/record-log-format.md` as a pure function.
 enum TailRule {
@@ -19,14 +17,20 @@ enum TailRule {
         guard let lastUsed = segment.lastNonZero(in: offset..<segment.count) else { return .cleanEnd }
         let header = BlockHeader.decode(segment, at: offset, segmentID: segmentID, offset: offset)
         let searchStart = min(segment.count, header?.end ?? offset + 1)
-        if let next = nextStructure(in: segment, from: searchStart, through: lastUsed, segmentID: segmentID) {
+        if let next = nextStructure(
+            in: segment,
+            origin: offset,
+            from: searchStart,
+            through: lastUsed,
+            segmentID: segmentID
+        ) {
             let reason = header == nil ? "no valid block header" : "a block's body does not match its checksum"
             return .corrupt(reason: reason, resumeOffset: next)
         }
         if let header {
             return judgeBody(segment, header: header, lastUsed: lastUsed)
         }
-        if IndexHeader.decode(segment, at: offset, segmentID: segmentID, offset: offset) != nil {
+        if isSealAttempt(segment, at: offset, through: lastUsed, segmentID: segmentID) {
             return .torn(end: lastUsed + 1)
         }
         return judgeHeader(segment, offset: offset, lastUsed: lastUsed)
@@ -83,27 +87,53 @@ enum TailRule {
         (offset / RecordLogLimits.sectorByteCount + 1) * RecordLogLimits.sectorByteCount
     }
 
-    /// The offset of the first valid block header, index header or footer in a range.
-    static func nextStructure(
+    /// Whether what lies at `offset` is an index and footer that did not get there whole: either one says that no block follows.
+    private static func isSealAttempt(
+        _ segment: UnsafeRawBufferPointer,
+        at offset: Int,
+        through last: Int,
+        segmentID: UInt64
+    ) -> Bool {
+        if IndexHeader.decode(segment, at: offset, segmentID: segmentID, offset: offset) != nil { return true }
+        let found = firstMark(in: segment, from: offset + 1, through: last) { candidate in
+            SegmentFooter.decode(segment, at: candidate, segmentID: segmentID, offset: candidate)?.indexOffset == offset
+        }
+        return found != nil
+    }
+
+    /// The offset of the first structure in a range that proves something durable before it.
+    ///
+    /// A footer whose index begins at `origin` was written together with that index and proves nothing.
+    private static func nextStructure(
         in segment: UnsafeRawBufferPointer,
+        origin: Int,
         from start: Int,
         through last: Int,
         segmentID: UInt64
+    ) -> Int? {
+        firstMark(in: segment, from: start, through: last) { offset in
+            if BlockHeader.decode(segment, at: offset, segmentID: segmentID, offset: offset) != nil { return true }
+            if IndexHeader.decode(segment, at: offset, segmentID: segmentID, offset: offset) != nil { return true }
+            let footer = SegmentFooter.decode(segment, at: offset, segmentID: segmentID, offset: offset)
+            return footer.map { $0.indexOffset != origin } ?? false
+        }
+    }
+
+    /// The first offset in a range where a mark may begin and `isWanted` agrees.
+    private static func firstMark(
+        in segment: UnsafeRawBufferPointer,
+        from start: Int,
+        through last: Int,
+        where isWanted: (Int) -> Bool
     ) -> Int? {
         guard let base = segment.baseAddress else { return nil }
         var offset = start
         while offset <= last {
             guard let found = memchr(base + offset, Int32(Mark.block[0]), last + 1 - offset) else { return nil }
             offset = UnsafeRawPointer(found) - base
-            if isStructure(segment, at: offset, segmentID: segmentID) { return offset }
+            if isWanted(offset) { return offset }
             offset += 1
         }
         return nil
-    }
-
-    private static func isStructure(_ segment: UnsafeRawBufferPointer, at offset: Int, segmentID: UInt64) -> Bool {
-        BlockHeader.decode(segment, at: offset, segmentID: segmentID, offset: offset) != nil
-            || IndexHeader.decode(segment, at: offset, segmentID: segmentID, offset: offset) != nil
-            || SegmentFooter.decode(segment, at: offset, segmentID: segmentID, offset: offset) != nil
     }
 }

@@ -1,0 +1,219 @@
+/// A column of numbers in the form that takes the fewest bytes (event format, "Columns of numbers").
+///
+/// Either each number is a varint, or each takes a slot of `width` bits; a slot of ones says that the number follows, less
+/// what the slot can hold, as a varint behind the slots. Numbers are zigzagged unless none of them is negative.
+struct NumberColumn {
+    /// Bits of a slot, 0 for varints.
+    var width: Int
+    var isUnsigned: Bool
+
+    static let maximumWidth = 32
+    /// Signed numbers as varints.
+    static let zigzags = NumberColumn(width: 0, isUnsigned: false)
+    private static let unsignedMark: UInt8 = 0x80
+
+    /// The byte that says which form it is.
+    var form: UInt8 { UInt8(width) | (isUnsigned ? NumberColumn.unsignedMark : 0) }
+
+    init(width: Int, isUnsigned: Bool) {
+        self.width = width
+        self.isUnsigned = isUnsigned
+    }
+
+    /// The form that a byte from outside names, if there is such a one.
+    init?(form: UInt8) {
+        width = Int(form & ~NumberColumn.unsignedMark)
+        isUnsigned = form & NumberColumn.unsignedMark != 0
+        guard width <= NumberColumn.maximumWidth else { return nil }
+    }
+
+    /// Writes a column; `numbers` are overwritten.
+    /// - Returns: its form.
+    static func write(_ numbers: UnsafeMutableBufferPointer<Int64>, into out: inout ByteWriter) -> NumberColumn {
+        var union: Int64 = 0
+        for i in 0..<numbers.count { union |= numbers[i] }
+        let isUnsigned = union >= 0
+        if !isUnsigned {
+            for i in 0..<numbers.count { numbers[i] = Int64(bitPattern: Varint.zigzag(numbers[i])) }
+        }
+        let column = NumberColumn(width: bestWidth(numbers), isUnsigned: isUnsigned)
+        if column.width == 0 {
+            var p = out.reserve(numbers.count * Varint.maximumByteCount)
+            for i in 0..<numbers.count { p = Varint.write(UInt64(bitPattern: numbers[i]), to: p) }
+            out.advance(to: p)
+        } else {
+            writeSlots(numbers, width: column.width, into: &out)
+        }
+        return column
+    }
+
+    /// The width of the form that takes the fewest bytes, 0 for varints: reckoned from the numbers' bit counts.
+    private static func bestWidth(_ numbers: UnsafeMutableBufferPointer<Int64>) -> Int {
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: 65) { counts in
+            counts.initialize(repeating: 0)
+            for i in 0..<numbers.count { counts[64 - numbers[i].leadingZeroBitCount] += 1 }
+            func varintByteCount(_ bits: Int) -> Int { max(1, (bits + 6) / 7) }
+            var best = 0
+            var least = (0...64).reduce(0) { $0 + counts[$1] * varintByteCount($1) }
+            var wider = 0  // bytes of the numbers that do not fit
+            for width in stride(from: 64, through: 1, by: -1) {
+                let byteCount = (numbers.count * width + 7) / 8 + wider
+                if width <= maximumWidth, byteCount < least {
+                    least = byteCount
+                    best = width
+                }
+                wider += counts[width] * varintByteCount(width)
+            }
+            return best
+        }
+    }
+
+    private static func writeSlots(
+        _ numbers: UnsafeMutableBufferPointer<Int64>,
+        width: Int,
+        into out: inout ByteWriter
+    ) {
+        let escape = UInt64(1) << UInt64(width) - 1
+        let byteCount = (numbers.count * width + 7) / 8
+        // Slots are stored eight bytes at a time, so the last store may reach beyond them.
+        var p = UnsafeMutableRawPointer(out.reserve(byteCount + 8))
+        let end = p + byteCount
+        var bits: UInt64 = 0
+        var filled: UInt64 = 0
+        var escapedCount = 0
+        for i in 0..<numbers.count {
+            let number = UInt64(bitPattern: numbers[i])
+            if number >= escape {
+                numbers[escapedCount] = Int64(bitPattern: number &- escape)
+                escapedCount += 1
+            }
+            bits |= min(number, escape) &<< filled
+            filled &+= UInt64(width)
+            p.storeBytes(of: bits.littleEndian, as: UInt64.self)
+            let whole = filled &>> 3
+            p += Int(whole)
+            bits &>>= whole &<< 3
+            filled &= 7
+        }
+        out.advance(to: end.assumingMemoryBound(to: UInt8.self))
+        for i in 0..<escapedCount { out.append(varint: UInt64(bitPattern: numbers[i])) }
+    }
+}
+
+/// Walks a column. Past its end it yields zeros and remembers that: one check a column, not one a number.
+///
+/// Invariants: slots lie in `base..<base + slotsByteCount`; `slotsByteCount <= offset <= byteCount`; nothing is read
+/// outside `base..<base + byteCount`.
+struct ColumnCursor {
+    private let base: UnsafeRawPointer
+    private let byteCount: Int
+    private let width: Int
+    private let isUnsigned: Bool
+    private let slotsByteCount: Int
+    /// What the last byte of slots must not have: bits behind the last slot.
+    private let padding: UInt8
+    /// The bit where the next slot begins.
+    private var bit = 0
+    /// Where the next varint begins.
+    private var offset: Int
+    private var overran: Bool
+
+    /// - Precondition: `bytes` lies in memory, be it empty.
+    init(_ bytes: UnsafeRawBufferPointer, _ column: NumberColumn, count: Int) {
+        guard let base = bytes.baseAddress else { preconditionFailure("a column without memory") }
+        self.base = base
+        byteCount = bytes.count
+        width = column.width
+        isUnsigned = column.isUnsigned
+        let needed = (count * width + 7) / 8
+        slotsByteCount = min(needed, bytes.count)
+        overran = needed > bytes.count
+        offset = slotsByteCount
+        padding = count * width % 8 == 0 ? 0 : 0xFF << UInt8(count * width % 8)
+    }
+
+    /// Whether every byte was used, none was missing, and what fills up the slots is 0.
+    var isUsedUp: Bool {
+        guard offset == byteCount, !overran, (bit + 7) / 8 == slotsByteCount else { return false }
+        return slotsByteCount == 0 || base.load(fromByteOffset: slotsByteCount - 1, as: UInt8.self) & padding == 0
+    }
+
+    /// The next number of a column of varints.
+    @inline(__always)
+    mutating func next() -> Int64 {
+        let number = nextVarint()
+        return isUnsigned ? Int64(bitPattern: number) : Varint.unzigzag(number)
+    }
+
+    /// The next `count` numbers.
+    mutating func read(_ count: Int, into out: UnsafeMutablePointer<Int64>) {
+        var walk = self
+        if width == 0 {
+            for i in 0..<count { out[i] = Int64(bitPattern: walk.nextVarint()) }
+        } else {
+            walk.readSlots(count, into: out)
+        }
+        if !isUnsigned {
+            for i in 0..<count { out[i] = Varint.unzigzag(UInt64(bitPattern: out[i])) }
+        }
+        self = walk
+    }
+
+    @inline(__always)
+    private mutating func readSlots(_ count: Int, into out: UnsafeMutablePointer<Int64>) {
+        let escape = UInt64(1) << UInt64(width) - 1
+        for i in 0..<count {
+            let byte = bit &>> 3
+            let word: UInt64
+            if byte &+ 8 <= byteCount {
+                word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: byte, as: UInt64.self))
+            } else {
+                word = lastBytes(from: byte)
+            }
+            let number = word &>> UInt64(bit & 7) & escape
+            bit &+= width
+            out[i] = Int64(bitPattern: number == escape ? escape &+ nextVarint() : number)
+        }
+    }
+
+    /// The up to eight bytes there are from an offset, as a word.
+    private func lastBytes(from byte: Int) -> UInt64 {
+        var word: UInt64 = 0
+        for i in 0..<8 where byte + i < byteCount {
+            word |= UInt64(base.load(fromByteOffset: byte + i, as: UInt8.self)) << UInt64(8 * i)
+        }
+        return word
+    }
+
+    @inline(__always)
+    private mutating func nextVarint() -> UInt64 {
+        if offset &+ 2 <= byteCount {
+            let first = base.load(fromByteOffset: offset, as: UInt8.self)
+            if first < 0x80 {
+                offset &+= 1
+                return UInt64(first)
+            }
+            let second = base.load(fromByteOffset: offset &+ 1, as: UInt8.self)
+            if second < 0x80 {
+                offset &+= 2
+                return UInt64(first & 0x7F) | UInt64(second) &<< 7
+            }
+        }
+        return nextLongVarint()
+    }
+
+    private mutating func nextLongVarint() -> UInt64 {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while offset < byteCount, shift < 64 {
+            let byte = base.load(fromByteOffset: offset, as: UInt8.self)
+            offset += 1
+            if shift == 63, byte > 1 { break }
+            value |= UInt64(byte & 0x7F) &<< shift
+            if byte < 0x80 { return value }
+            shift += 7
+        }
+        overran = true
+        return 0
+    }
+}
