@@ -40,9 +40,13 @@ extension Fold {
             let key = MoneyBook.Key(kind: .adjustment, provider: ByteName(""), reference: ByteName(e.reference))
             add(device(e.device), key, e.amount, sign: 1, currency: e.currency, at: e.at, at, recordedAt)
         case .pushSettled(let outcome):
-            guard jobs[ByteName(outcome.job)] != nil else { return }
-            jobs[ByteName(outcome.job)]?.apply(outcome, at: position)
-            unwrittenJobs.insert(ByteName(outcome.job))
+            let job = ByteName(outcome.job)
+            guard jobs[job] != nil else {
+                earlyOutcomes[job, default: []].append((outcome, position))
+                return
+            }
+            jobs[job]?.apply(outcome, at: position)
+            unwrittenJobs.insert(job)
         case .alertRuleSet(let e): setRules(device(e.device), [e.change], at, recordedAt)
         case .dayTurned(let e): turnDay(e, at, recordedAt)
         }

@@ -19,6 +19,8 @@ package final class Fold {
     let asOf: Instant?
     var jobs: [ByteName: PushJobRow] = [:]
     var unwrittenJobs: Set<ByteName> = []
+    /// Outcomes in the log of jobs that nothing has requested yet: they hold once something does.
+    var earlyOutcomes: [ByteName: [(outcome: PushOutcome, position: Position)]] = [:]
     var queuedSeries: [UInt32] = []
     var queuedDevices: [UInt32] = []
     var writtenSeriesCount = 0
@@ -272,6 +274,9 @@ package final class Fold {
             requestedEventTime: eventTime,
             staleAfterMilliseconds: request.staleAfterMilliseconds
         )
+        for early in earlyOutcomes.removeValue(forKey: ByteName(job)) ?? [] {
+            jobs[ByteName(job)]?.apply(early.outcome, at: early.position)
+        }
         unwrittenJobs.insert(ByteName(job))
     }
 

@@ -25,12 +25,6 @@ final class SeriesFold {
         var ruling: Ruling?
     }
 
-    struct MixedReading: Hashable {
-        var start: Int64
-        var at: Int64
-        var value: Int64
-    }
-
     private(set) var kind = Kind.undecided
     private(set) var register = RegisterSeries()
     private(set) var intervals = IntervalSeries()
@@ -38,7 +32,8 @@ final class SeriesFold {
     /// Readings received, distinct by time and value, and the others.
     private(set) var distinctCount = 0
     private(set) var duplicateCount = 0
-    private var mixed: Set<MixedReading> = []
+    /// The values set aside as of the other kind, at most so many an instant or interval as are kept of this one.
+    private var mixed: [IntervalSeries.Key: Set<Int64>] = [:]
     private(set) var firstMixed: (at: Int64, position: UInt64)?
 
     /// What must be written anew: buckets that overlap the span, and the anomalies.
@@ -100,9 +95,9 @@ final class SeriesFold {
     }
 
     private func setAside(_ reading: ReadingRecord, _ position: UInt64, _ change: inout IntervalChange) {
-        let isNew = mixed.insert(
-            MixedReading(start: reading.at - reading.span, at: reading.at, value: reading.value)
-        ).inserted
+        let key = IntervalSeries.Key(start: reading.at - reading.span, end: reading.at)
+        let hasRoom = mixed[key, default: []].count < ReadingCandidates.maximumValueCount
+        let isNew = hasRoom && mixed[key, default: []].insert(reading.value).inserted
         count(isNew: isNew)
         if firstMixed == nil {
             firstMixed = (reading.at, position)

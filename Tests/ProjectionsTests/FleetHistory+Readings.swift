@@ -158,32 +158,4 @@ extension FleetHistory {
         if random.oneIn(5) { text += ",\"quality\":\"\(random.pick(["verified", "estimated"]))\"" }
         add(text + "}")
     }
-
-    // MARK: What is refused, or nearly
-
-    mutating func tellNonsense(_ device: FleetMeter, _ tariffs: [Tariff]) {
-        let other = device.dimension == .energy ? "m3" : "kWh"
-        let nonsense = [
-            "{\"device\":\(device.json),\"readAt\":1711800000,\"value\":1,\"unit\":\"\(other)\"}",
-            "{\"device\":\(device.json),\"readAt\":1711800000,\"value\":1.0000001}",
-            "{\"device\":\(device.json),\"readAt\":1711800000,\"value\":0.0005,\"unit\":\"Wh\"}",
-            "{\"device\":\(device.json),\"readAt\":1,\"value\":1}",
-            "{\"device\":\"stranger\",\"readAt\":1711800000,\"value\":1,\"unit\":\"kWh\"}",
-            "{\"device\":\"stranger\",\"readAt\":1711800000,\"value\":1,\"register\":\"x\"}",
-            "{\"device\":\"stranger\",\"readAt\":1711800000,\"value\":1,\"register\":\"x\",\"unit\":\"L\"}",
-            "{\"event\":\"ReadingVoided\",\"device\":\"stranger\",\"readAt\":1711800000,\"register\":\"x\",\"reason\":\"r\"}",
-            "{\"event\":\"ReadingVoided\",\"device\":\"stranger\",\"readAt\":1711800000,\"reason\":\"r\"}",
-            "{\"event\":\"TariffAssigned\",\"device\":\(device.json),\"tariff\":\"none\",\"from\":\"2024-01-01\"}",
-            "{\"event\":\"TariffAssigned\",\"device\":\(device.json),\"tariff\":\"\(tariffs[0].name)\",\"from\":\"2024-04-01\"}",
-            "{\"event\":\"MeterExchanged\",\"device\":\"stranger\",\"at\":1711800000,\"finalValue\":1,\"initialValue\":0}",
-            "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),\"utility\":\"electricity\",\"timezone\":\"Mars/Base\"}",
-            "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),\"utility\":\"water\",\"unit\":\"kWh\"}",
-            "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),\"utility\":\"gas\"}",
-            "{\"event\":\"TariffPublished\",\"tariff\":\"\(tariffs[0].name)\",\"unit\":\"\(other)\",\"currency\":\"EUR\","
-                + "\"versions\":[{\"from\":\"2024-01-01\",\"default\":1}]}",
-            "{\"event\":\"PushDelivered\",\"job\":\(jsonText(device.name + "/zero/1/crossed")),\"at\":1711800000,\"response\":\"ok\"}",
-            "{\"event\":\"PushFailed\",\"job\":\(jsonText(device.name + "/zero/1/crossed")),\"at\":1711800000}",
-        ]
-        for _ in 0..<random.int(0...4) { add(random.pick(nonsense)) }
-    }
 }

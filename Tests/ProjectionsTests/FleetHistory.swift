@@ -147,10 +147,8 @@ struct FleetHistory {
         case 0: self.register(device, tariffs, isFirst: false)
         case 1:
             let tariff = random.pick(tariffs)
-            add(
-                "{\"event\":\"TariffAssigned\",\"device\":\(device.json),\"tariff\":\"\(tariff.name)\",\"from\":\"\(date())\"}",
-                .declaration
-            )
+            let text = "{\"event\":\"TariffAssigned\",\"device\":\(device.json),\"tariff\":\"\(tariff.name)\""
+            add(text + ",\"from\":\"\(date())\"}", .declaration)
         case 2: publish(random.pick(tariffs))
         case 3:
             var text = "{\"event\":\"MultiplierCorrected\",\"device\":\(device.json),\"register\":\"\(register)\","
@@ -196,16 +194,13 @@ struct FleetHistory {
         if random.oneIn(4) { copies.append(spelling.time(instant())) }
         let kind = random.int(0...3)
         for at in copies {
+            let paid = "\(common)\(at),\"provider\":\"p\",\"amount\":\"\(amount)\""
             switch kind {
-            case 0:
-                add(
-                    "{\"event\":\"TopUpRefunded\",\(common)\(at),\"amount\":\"\(amount)\",\"provider\":\"p\",\"reason\":\"r\"}"
-                )
+            case 0: add("{\"event\":\"TopUpRefunded\",\(paid),\"reason\":\"r\"}")
             case 1:
                 let sign = reference.utf8.count % 2 == 0 ? "-" : ""
                 add("{\"event\":\"BalanceAdjusted\",\(common)\(at),\"amount\":\"\(sign)\(amount)\",\"reason\":\"r\"}")
-            default:
-                add("{\"event\":\"TopUpReceived\",\(common)\(at),\"amount\":\"\(amount)\",\"provider\":\"p\"}")
+            default: add("{\"event\":\"TopUpReceived\",\(paid)}")
             }
         }
     }

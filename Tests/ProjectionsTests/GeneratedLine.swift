@@ -41,7 +41,7 @@ struct Spelling {
         case 1: "\(milliseconds)"
         case 2: "\(milliseconds * 1000 + random.int(0...999))"
         case 3:
-            "\"\(Instant(milliseconds: milliseconds).rfc3339(offsetSeconds: Int32(random.pick([3600, -10800, 19_800]))))\""
+            "\"\(Instant(milliseconds: milliseconds).rfc3339(offsetSeconds: random.pick([3600, -10_800, 19_800])))\""
         default: "\"\(Instant(milliseconds: milliseconds).rfc3339)\""
         }
     }

@@ -8,7 +8,7 @@ struct LongSeriesTests {
     func agree(shard: Int) throws {
         for seed in Seeds.ofShard(shard, count: 24) {
             let lines = LongHistory(seed: seed).lines
-            let queries: [AskedQuery] = [.day, .anomalies, .devices]
+            let queries: [AskedQuery] = [.day, .anomalies, .devices, .ledger, .balance]
             guard try Trial(lines: lines, seed: seed, queries: queries).disagreement() != nil else { continue }
             let fewest = shrunk(lines) {
                 (try? Trial(lines: $0, seed: seed, queries: queries).disagreement()) != nil
@@ -33,7 +33,11 @@ private struct LongHistory {
         declaration += ",\"timezone\":\"\(random.pick(FleetHistory.zones))\""
         if random.oneIn(2) { declaration += ",\"modulus\":\"1000\"" }
         if random.oneIn(3) { declaration += ",\"maxRate\":\"30\"" }
-        lines = [declaration + "}"] + facts
+        let tariff =
+            #"{"event":"TariffPublished","tariff":"t","unit":"kWh","currency":"EUR","timezone":"Europe/Berlin","#
+            + #""versions":[{"from":"2024-03-25","default":"0.31"},{"from":"2024-04-20","default":"0.29"}]}"#
+        if random.oneIn(2) { declaration += ",\"tariff\":\"t\"" }
+        lines = [tariff, declaration + "}"] + facts
     }
 
     private mutating func readings(_ count: Int) -> [String] {
@@ -61,6 +65,12 @@ private struct LongHistory {
             if random.oneIn(rarity * 2) {
                 facts.append(
                     "{\"device\":\"L\",\"readAt\":\(at),\"value\":\"\(shown + 1)e-3\",\"quality\":\"verified\"}"
+                )
+            }
+            if random.oneIn(100) {
+                facts.append(
+                    "{\"event\":\"TopUpReceived\",\"device\":\"L\",\"at\":\(at),\"amount\":\"20\","
+                        + "\"currency\":\"EUR\",\"provider\":\"p\",\"reference\":\"\(at)\"}"
                 )
             }
             if random.oneIn(300) {

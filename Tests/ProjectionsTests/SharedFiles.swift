@@ -9,7 +9,8 @@ enum SharedFiles {
         let named = ProcessInfo.processInfo.environment["METERFOLD_SHARED"].map { URL(filePath: $0) }
         let folder = named ?? beside
         if FileManager.default.fileExists(atPath: folder.appending(path: "semantics.md").path()) { return folder }
-        print("skipped: no shared files at \(folder.path()); name their folder in METERFOLD_SHARED")
+        let notice = "skipped: no shared files at \(folder.path()); name their folder in METERFOLD_SHARED\n"
+        FileHandle.standardError.write(Data(notice.utf8))
         return nil
     }()
 

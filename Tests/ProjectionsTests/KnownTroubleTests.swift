@@ -1,0 +1,91 @@
+import Testing
+
+/// Short histories, each of which once came out wrong.
+@Suite("Histories that were told wrong")
+struct KnownTroubleTests {
+    static let histories: [[String]] = [
+        // A drop that looked like a wrap, until the register returned.
+        [
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","modulus":"1000"}"#,
+            #"{"device":"E","readAt":"2025-01-01T00:00:00Z","value":"950"}"#,
+            #"{"device":"E","readAt":"2025-01-01T01:00:00Z","value":"0"}"#,
+            #"{"device":"E","readAt":"2025-01-01T02:00:00Z","value":"951"}"#,
+        ],
+        // A register named by an earlier line of a device that nobody registered.
+        [
+            #"{"device":"E","register":"dial","readAt":"2025-01-01T00:00:00Z","value":"1","unit":"kWh"}"#,
+            #"{"device":"E","readAt":"2025-01-01T01:00:00Z","value":"2","unit":"kWh"}"#,
+            #"{"event":"ReadingVoided","device":"E","readAt":"2025-01-01T00:00:00Z","reason":"r"}"#,
+        ],
+        // A held drop that a reading ten days later makes a spike.
+        [
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity"}"#,
+            #"{"device":"E","readAt":"2025-01-01T00:00:00Z","value":"10"}"#,
+            #"{"device":"E","readAt":"2025-01-01T01:00:00Z","value":"500"}"#,
+            #"{"device":"E","readAt":"2025-01-01T02:00:00Z","value":"11"}"#,
+            #"{"device":"E","readAt":"2025-01-11T00:00:00Z","value":"12"}"#,
+        ],
+        // A reset that the voiding of a much later reading makes undecided again.
+        [
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity"}"#,
+            #"{"device":"E","readAt":"2025-01-01T00:00:00Z","value":"100"}"#,
+            #"{"device":"E","readAt":"2025-01-02T00:00:00Z","value":"3"}"#,
+            #"{"device":"E","readAt":"2025-01-12T00:00:00Z","value":"4"}"#,
+            #"{"event":"ReadingVoided","device":"E","readAt":"2025-01-12T00:00:00Z","reason":"r"}"#,
+        ],
+        // A device whose first event has no unit.
+        [
+            #"{"event":"ReadingVoided","device":"E","register":"dial","readAt":"2025-01-01T00:00:00Z","reason":"r"}"#,
+            #"{"device":"E","register":"dial","readAt":"2025-01-01T01:00:00Z","value":"2","unit":"kWh"}"#,
+            #"{"device":"E","register":"dial","readAt":"2025-01-01T02:00:00Z","value":"3","unit":"kWh"}"#,
+        ],
+        // Corrections that stood as a register until the first reading was an interval.
+        [
+            tariff,
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one"}"#,
+            payment,
+            #"{"event":"ReadingCorrected","device":"E","readAt":1735693200,"value":"10","reason":"r"}"#,
+            #"{"event":"ReadingCorrected","device":"E","readAt":1735696800,"value":"11","reason":"r"}"#,
+            #"{"device":"E","kind":"interval","start":1735700400,"end":1735707600,"value":"9"}"#,
+        ],
+        // A reading before the only one there was.
+        [
+            tariff,
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one"}"#,
+            payment,
+            #"{"device":"E","readAt":1735707600,"value":"20"}"#,
+            #"{"device":"E","readAt":1735693200,"value":"10"}"#,
+        ],
+        // A push that the log says was delivered before anything requested it.
+        [
+            tariff,
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one"}"#,
+            payment,
+            #"{"event":"PushDelivered","job":"E/zero/1/crossed","at":1735693200,"response":"ok"}"#,
+            #"{"device":"E","readAt":1735693200,"value":"10"}"#,
+            #"{"device":"E","readAt":1735707600,"value":"20"}"#,
+        ],
+        // More than sixteen values of the kind that is set aside.
+        [
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity"}"#,
+            #"{"device":"E","kind":"interval","start":1735700400,"end":1735707600,"value":"9"}"#,
+        ] + (1...18).map { #"{"device":"E","readAt":1735693200,"value":\#($0)}"# },
+        // A value too fine in any unit, of a device that nobody registered.
+        [#"{"device":"E","readAt":1735693200,"value":1.0000001}"#],
+    ]
+
+    private static let tariff =
+        #"{"event":"TariffPublished","tariff":"one","unit":"kWh","currency":"EUR","#
+        + #""versions":[{"from":"2025-01-01","default":1}]}"#
+
+    private static let payment =
+        #"{"event":"TopUpReceived","device":"E","amount":5,"currency":"EUR","provider":"p","reference":"r","#
+        + #""at":1735693200}"#
+
+    @Test("come out right, however batched", arguments: histories)
+    func right(lines: [String]) throws {
+        for seed in 0..<8 as Range<UInt64> {
+            #expect(try Trial(lines: lines, seed: seed).disagreement() == nil)
+        }
+    }
+}
