@@ -23,6 +23,8 @@ private struct Gathered: BucketSink {
     mutating func month(_ bucket: Bucket, _ month: LocalDate) {
         isTwice = isTwice || months.updateValue(bucket, forKey: month) != nil
     }
+
+    mutating func usage(_ usage: DayUsage) {}
 }
 
 extension Bucket: Equatable {
@@ -59,7 +61,9 @@ struct BucketPassTests {
         let span = random.oneIn(2) ? (start: first, end: last) : (start: from, end: random.int((from + 1)...last))
         var pass = BucketPass(
             span: span,
+            ledgerDays: nil,
             zone: zone,
+            schedule: nil,
             gapAfter: 6 * Milliseconds.hour,
             cutsHours: true,
             sink: Gathered()

@@ -7,16 +7,29 @@ import TimeZones
 
 private func date(_ text: String) throws -> LocalDate { try #require(LocalDate(text)) }
 
-private func tariff(_ name: String, _ versions: [(from: String, price: String)]) throws -> TariffPublished {
-    TariffPublished(
-        tariff: name,
-        unit: .kilowattHour,
-        currency: try #require(Currency("EUR")),
-        timezone: nil,
-        versions: try versions.map {
-            TariffVersion(from: try date($0.from), defaultPrice: try #require(ExactDecimal($0.price)))
-        }
+private func tariff(_ name: String, _ versions: [(from: String, price: String)]) throws -> RateSchedule.Tariff {
+    RateSchedule.Tariff(
+        TariffPublished(
+            tariff: name,
+            unit: .kilowattHour,
+            currency: try #require(Currency("EUR")),
+            timezone: nil,
+            versions: try versions.map {
+                TariffVersion(from: try date($0.from), defaultPrice: try #require(ExactDecimal($0.price)))
+            }
+        )
     )
+}
+
+extension RateSchedule {
+    /// The flat price at an instant.
+    fileprivate func priceMicro(at instant: Int64) -> Int64? { rates(at: instant)?.periods.last?.priceMicro }
+
+    /// The first switch after an instant, if one comes.
+    fileprivate func nextSwitch(after instant: Int64) -> Int64? {
+        let until = period(at: instant).until
+        return until == Int64.max ? nil : until
+    }
 }
 
 private func zone(_ name: String) throws -> ZoneRules { try #require(testZones.rules(of: name)) }
@@ -68,8 +81,8 @@ struct RateScheduleTests {
         let schedule = RateSchedule(assignments: [(try date("2025-01-01"), later)], zone: .utc)
         let first = Int64(try date("2025-03-01").dayNumber) * Milliseconds.day
         let interval = MeteredInterval(start: first - 1000, end: first + 3000, quantity: 4_000_000)
-        #expect(schedule.charge(interval) == Money(try #require(ExactDecimal("3"))))
-        #expect(RateSchedule.none.charge(interval) == .zero)
+        #expect(schedule.exactCharge(interval) == Money(try #require(ExactDecimal("3"))))
+        #expect(RateSchedule.none.exactCharge(interval) == .zero)
     }
 
     @Test("charges what its parts at their prices cost", arguments: 0..<20 as Range<UInt64>)
@@ -96,31 +109,35 @@ struct RateScheduleTests {
             let price = schedule.priceMicro(at: at)
             let cut = min(schedule.nextSwitch(after: at) ?? interval.end, interval.end)
             let part = interval.quantity(upTo: cut) - counted
-            if let price { total += RateSchedule.amount(quantity: Int128(part), priceMicro: price) }
+            if let price { total += Money(units: Int128(part) * Int128(price) * 10_000) }
             counted += part
             at = cut
         }
-        #expect(schedule.charge(interval) == total)
+        #expect(schedule.exactCharge(interval) == total)
     }
 }
 
 @Suite("The instant of a crossing")
-struct CrossingInstantTests {
-    private func line(_ price: String) throws -> CrossingInstant {
+struct CrossingLineTests {
+    private func line(_ price: String) throws -> CrossingLine {
         let flat = try tariff("a", [("2024-01-01", price)])
-        return CrossingInstant(schedule: RateSchedule(assignments: [(nil, flat)], zone: .utc), zone: .utc)
+        return CrossingLine(
+            schedule: RateSchedule(assignments: [(nil, flat)], zone: .utc),
+            tiers: TierCounts(),
+            drops: []
+        )
     }
 
     private let noon: Int64 = 1_735_732_800_000
 
     @Test("lies on the straight line over the hour, rounded up to the second")
     func straight() throws {
-        let line = try line("1")
+        var line = try line("1")
         // 36 kWh in ten hours from noon: 3.6 an hour.
         let interval = MeteredInterval(start: noon, end: noon + 36_000_000, quantity: 36_000_000)
         func reached(_ balance: String) throws -> Int64? {
             let money = try #require(ExactDecimal(balance).flatMap { Money($0) })
-            return line.reached(.zero, from: money, along: [interval]).map { $0 - noon }
+            return line.reaches(.zero, from: money, along: [interval]).map { $0 - noon }
         }
         #expect(try reached("3.6") == 3_600_000)
         #expect(try reached("0.001") == 1000)
@@ -133,23 +150,23 @@ struct CrossingInstantTests {
 
     @Test("passes over hours and intervals that cost nothing")
     func flatParts() throws {
-        let line = try line("0.5")
+        var line = try line("0.5")
         let nothing = MeteredInterval(start: noon - 7_200_000, end: noon, quantity: 0)
         let something = MeteredInterval(start: noon, end: noon + 3_600_000, quantity: 2_000_000)
         let half = try #require(ExactDecimal("0.5").flatMap { Money($0) })
-        #expect(line.reached(.zero, from: half, along: [nothing, something]) == noon + 1_800_000)
-        #expect(line.reached(.zero, from: half, along: [nothing]) == nil)
+        #expect(line.reaches(.zero, from: half, along: [nothing, something]) == noon + 1_800_000)
+        #expect(line.reaches(.zero, from: half, along: [nothing]) == nil)
     }
 
     @Test("does not overflow with the largest quantities and prices")
     func largest() throws {
-        let line = try line("100000")
+        var line = try line("100000")
         let interval = MeteredInterval(start: noon, end: noon + 3_600_000, quantity: 1_000_000_000_000_000)
-        let charge = line.schedule.charge(interval)
+        let charge = line.schedule.exactCharge(interval)
         #expect(charge.units == Int128(1_000_000_000_000_000) * 100_000_000_000 * 10_000)
         let half = Money(units: charge.units / 2)
-        #expect(line.reached(.zero, from: half, along: [interval]) == noon + 1_800_000)
+        #expect(line.reaches(.zero, from: half, along: [interval]) == noon + 1_800_000)
         let more = Money(units: charge.units / 2 + 1)
-        #expect(line.reached(.zero, from: more, along: [interval]) == noon + 1_801_000)
+        #expect(line.reaches(.zero, from: more, along: [interval]) == noon + 1_801_000)
     }
 }
