@@ -59,7 +59,7 @@ struct DeviceComparison {
     private mutating func refuseReset(_ field: String, _ current: String?) {
         guard resets.contains(field), let current else { return }
         faults.append(
-            (field, "\(field) is \(current), and no event takes it back to its default; say what it is to be")
+            (field, "\(field) is \"\(current)\", and no event takes it back to its default; say what it is to be")
         )
     }
 
