@@ -79,6 +79,17 @@ package final class InputSource {
         }
     }
 
+    /// Reads some bytes to the start of `chunk`, which is not empty.
+    ///
+    /// - Returns: how many; 0 at the end.
+    /// - Throws: `InputFault`.
+    func read(into chunk: inout [UInt8]) throws(InputFault) -> Int {
+        let read: Result<Int, InputFault> = chunk.withUnsafeMutableBytes { buffer in
+            do throws(InputFault) { return .success(try self.read(into: buffer)) } catch { return .failure(error) }
+        }
+        return try read.get()
+    }
+
     /// Whether a read would not have to wait: always of a file, of a pipe while it holds bytes, and at the end.
     package var hasMoreNow: Bool {
         if pendingStart < pendingEnd { return true }
