@@ -70,12 +70,17 @@ struct FleetEntry {
         guard let fields = value.fields else {
             throw fault(in: "", "a \(kind.nameField) must be keys and values")
         }
+        if value["id"] == nil, let other = value[kind.nameField] {
+            throw FleetFault(source: source, line: other.line, text: "a fleet file calls the \(kind.nameField) id")
+        }
         guard let name, Name.isValid(name) else {
             throw fault(in: "id", "id is missing or no name of 1 to \(Name.maximumByteCount) bytes")
         }
         for field in fields where field.name != "id" && !kind.fields.contains(field.name) {
-            let hint = field.name == kind.nameField ? "; a fleet file calls it id" : ""
-            throw fault(in: field.name, "unknown field \"\(field.name)\"\(hint)")
+            throw fault(
+                in: field.name,
+                "unknown field \"\(field.name)\"; known are id, \(kind.fields.joined(separator: ", "))"
+            )
         }
         return name
     }

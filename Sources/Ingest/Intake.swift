@@ -146,6 +146,20 @@ package final class Intake {
         return writer.head
     }
 
+    /// Takes in events made by a command, all or none.
+    ///
+    /// - Throws: `Refusal`, and as `take`.
+    package func take(_ events: [MeterEvent]) throws {
+        try append()
+        let now = max(recordedAt, clock.now())
+        var admitted: [MeterEvent] = []
+        for event in events { admitted.append(try admission.admit(event, defaults: .none, recordedAt: now)) }
+        for start in stride(from: 0, to: admitted.count, by: Intake.maximumBatchCount) {
+            for event in admitted[start...].prefix(Intake.maximumBatchCount) { pending.events.append((0, event)) }
+            try append()
+        }
+    }
+
     /// Makes everything taken in durable, the quarantine too.
     package func flush() throws {
         try append()

@@ -29,7 +29,9 @@ package protocol RefusedLineKeeping: AnyObject {
     /// - Parameters:
     ///   - source: the input's name, `-` for stdin.
     ///   - line: its number, from 1.
+    ///   - refusal: why it was refused.
     ///   - raw: the line's bytes, without the line end.
+    /// - Throws: what keeps the line from being kept; the input must not go on then.
     func add(source: String, line: UInt64, refusal: Refusal, raw: UnsafeRawBufferPointer) throws
 
     /// Makes all lines so far as safe as they will be.

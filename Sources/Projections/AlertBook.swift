@@ -83,6 +83,9 @@ struct AlertBook {
 
     // MARK: Rules
 
+    /// By name.
+    var allRules: [AlertRule] { rules.map(\.rule) }
+
     /// Sets a rule; one of that name keeps its episode and count.
     mutating func set(_ rule: AlertRule) {
         var state = RuleState(rule)

@@ -44,7 +44,9 @@ package struct Supposition: Sendable {
 
     var isBounded: Bool { from != nil || to != nil }
 
-    func counts(_ instant: Instant) -> Bool { (from.map { $0 <= instant } ?? true) && (to.map { instant < $0 } ?? true) }
+    func counts(_ instant: Instant) -> Bool {
+        (from.map { $0 <= instant } ?? true) && (to.map { instant < $0 } ?? true)
+    }
 
     /// Whether an event counts: declarations and corrections of a multiplier always, outcomes of pushes never, for they
     /// tell of jobs that were requested under what the log says.

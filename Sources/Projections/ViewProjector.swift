@@ -9,7 +9,8 @@ package import RecordLog
 /// applied when `commit` was last called. What is not committed is folded again after a restart.
 package final class ViewProjector {
     private var store: ViewStore
-    let fold: Fold
+    /// What the views are written from.
+    package let fold: Fold
     private let zones: any ZoneSource
 
     /// - Parameters:

@@ -54,6 +54,7 @@ package struct DeviceDifference: Hashable, Sendable {
     /// - Parameters:
     ///   - before: one state.
     ///   - after: a later state of the same views: every device and series of `before` is in it under the same number.
+    ///   - body: takes them one after the other.
     /// - Throws: `ViewError`, and what `body` throws.
     package static func forEach(
         from before: ViewStore,

@@ -48,8 +48,13 @@ package struct FigureComparison {
     ///   - a: one store.
     ///   - b: the store that it is held against.
     ///   - onlyDifferent: whether devices with the same figures on both sides are left out.
+    /// - Returns: the lines and totals.
     /// - Throws: `ViewError` as SQLite says.
-    package static func compare(_ a: ViewStore, _ b: ViewStore, onlyDifferent: Bool = false) throws -> FigureComparison {
+    package static func compare(
+        _ a: ViewStore,
+        _ b: ViewStore,
+        onlyDifferent: Bool = false
+    ) throws -> FigureComparison {
         try a.read { aReader in
             try b.read { bReader in
                 var comparison = FigureComparison(lines: [], totals: [])

@@ -129,7 +129,8 @@ struct DryRunReport {
         var lines = ["nothing was written: this is what would be"]
         lines += intake.lines(refusedNote: "")
         for line in refused {
-            lines.append("refused    \(line.source), line \(line.line): \(line.refusal.code.rawValue): \(line.refusal.text)")
+            let refusal = line.refusal
+            lines.append("refused    \(line.source), line \(line.line): \(refusal.code.rawValue): \(refusal.text)")
         }
         let unshown = intake.summary.rejected - refused.count
         if unshown > 0 { lines.append("           and \(unshown) more") }

@@ -154,8 +154,11 @@ private struct LoggedDeclarations {
                 case .readings(_, let readings): admission.replay(readings, directory: known)
                 case .event(_, let event):
                     admission.replay(event, directory: known)
-                    if case .deviceRegistered(let device) = event { utilities[ByteName(device.device)] = device.utility }
-                    if case .tariffPublished(let tariff) = event { tariffs[ByteName(tariff.tariff)] = tariff }
+                    switch event {
+                    case .deviceRegistered(let device): utilities[ByteName(device.device)] = device.utility
+                    case .tariffPublished(let tariff): tariffs[ByteName(tariff.tariff)] = tariff
+                    default: break
+                    }
                 }
             }
             return .proceed

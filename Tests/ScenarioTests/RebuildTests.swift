@@ -51,7 +51,7 @@ struct RebuildTests {
     @Test(arguments: [
         (
             "consumption_day",
-            "UPDATE consumption_day SET quantity_milli = quantity_milli + 1 WHERE complete = 1"
+            "UPDATE consumption_day SET quantity_milli = quantity_milli + 1 WHERE day = (SELECT max(day) FROM consumption_day)"
         ),
         ("balance", "UPDATE balance SET charges = '1' WHERE device_id = (SELECT min(device_id) FROM balance)"),
         ("ledger", "DELETE FROM ledger WHERE id = (SELECT max(id) FROM ledger)"),

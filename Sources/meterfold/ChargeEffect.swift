@@ -1,0 +1,115 @@
+import Admission
+import EventStorage
+import MeterModel
+import Projections
+import RecordLog
+
+/// What planned events do to charges already made: the log is folded once more in memory, with them at its end.
+struct ChargeEffect {
+    /// Of one currency.
+    struct Sum {
+        var currency: Currency
+        /// Devices whose charges so far become others.
+        var deviceCount = 0
+        /// By how much more, in all, exactly; and the parts that go up and down.
+        var total = Money.zero
+        var up = Money.zero
+        var down = Money.zero
+    }
+
+    /// By currency.
+    private(set) var changed: [Sum] = []
+    /// Devices that had no tariff, and are charged for what they used already.
+    private(set) var first: [Sum] = []
+
+    var isNothing: Bool { changed.isEmpty }
+
+    /// The devices whose charges an event may change, by the log's numbers; new devices have none.
+    private static func affected(by events: [MeterEvent], _ engine: Engine, _ fold: Fold) -> Set<UInt32> {
+        var tariffs: Set<ByteName> = []
+        var devices: Set<UInt32> = []
+        for event in events {
+            if case .tariffPublished(let e) = event { tariffs.insert(ByteName(e.tariff)) }
+            if let number = event.device.flatMap({ engine.admission.directory.devices.index(of: $0) }) {
+                devices.insert(number)
+            }
+        }
+        return devices.union(fold.devices(assignedTo: tariffs))
+    }
+
+    /// - Parameters:
+    ///   - events: as they were admitted, by an admission that knows `directory`.
+    ///   - directory: the log's numbering with theirs.
+    init(of events: [MeterEvent], _ engine: Engine, _ fold: Fold, directory: SeriesDirectory) throws {
+        let affected = ChargeEffect.affected(by: events, engine, fold)
+        guard !affected.isEmpty else { return }
+        let after = Fold(zones: engine.zones)
+        try ChargeEffect.apply(engine, devices: affected, to: after)
+        var position = engine.writer.head
+        let now = engine.clock.now()
+        for event in events {
+            position = position.advanced(by: 1)
+            after.apply(event, position: position, recordedAt: now, directory: directory)
+        }
+        for device in affected.sorted() {
+            guard let charged = after.charges(of: device) else { continue }
+            let before = fold.charges(of: device)
+            let difference = charged.amount - (before?.amount ?? .zero)
+            if difference == .zero { continue }
+            if before == nil {
+                ChargeEffect.add(difference, charged.currency, to: &first)
+            } else {
+                ChargeEffect.add(difference, charged.currency, to: &changed)
+            }
+        }
+    }
+
+    private static func add(_ amount: Money, _ currency: Currency, to sums: inout [Sum]) {
+        let i = sums.firstIndex { $0.currency.code >= currency.code } ?? sums.endIndex
+        if i == sums.endIndex || sums[i].currency != currency { sums.insert(Sum(currency: currency), at: i) }
+        sums[i].deviceCount += 1
+        sums[i].total += amount
+        if amount > .zero { sums[i].up += amount } else { sums[i].down -= amount }
+    }
+
+    /// Folds the log, of readings only those of some devices.
+    private static func apply(_ engine: Engine, devices: Set<UInt32>, to fold: Fold) throws {
+        guard engine.writer.head > .origin else { return }
+        let reader = try EventLogReader(directory: engine.directory.path)
+        let progress = Progress("working out the effect", total: engine.writer.head.rawValue, unit: "events")
+        var known = SeriesDirectory()
+        try reader.forEachBlock(from: Position(1), through: engine.writer.head) { block in
+            try block.extend(&known)
+            for run in block.runs {
+                switch run {
+                case .event(let position, let event):
+                    fold.apply(event, position: position, recordedAt: block.recordedAt, directory: known)
+                case .readings(let first, let readings):
+                    var start = 0
+                    while start < readings.count {
+                        let isWanted = devices.contains(known.device(ofSeries: readings[start].series))
+                        var end = start + 1
+                        while end < readings.count,
+                            readings[end].series == readings[end - 1].series
+                                || devices.contains(known.device(ofSeries: readings[end].series)) == isWanted
+                        {
+                            end += 1
+                        }
+                        if isWanted {
+                            fold.apply(
+                                UnsafeBufferPointer(rebasing: readings[start..<end]),
+                                firstPosition: first.advanced(by: start),
+                                recordedAt: block.recordedAt,
+                                directory: known
+                            )
+                        }
+                        start = end
+                    }
+                }
+            }
+            progress.advance(to: block.lastPosition.rawValue)
+            return .proceed
+        }
+        progress.finish()
+    }
+}
