@@ -16,9 +16,9 @@ package final class Intake {
     package typealias Logged = (_ batch: EventBatch, _ first: Position, _ recordedAt: Instant, SeriesDirectory) throws
         -> Void
 
-    private let writer: EventLogWriter
+    private let writer: any BatchAppending
     private let clock: any WallClock
-    private let quarantine: Quarantine
+    private let quarantine: any RefusedLineKeeping
     private let recordedBy: String
     private let logged: Logged
     private var admission: Admission
@@ -35,10 +35,10 @@ package final class Intake {
     ///   - recordedBy: who brings the input, as the log will say.
     ///   - logged: called after each append.
     package init(
-        writer: EventLogWriter,
+        writer: any BatchAppending,
         admission: Admission,
         clock: any WallClock,
-        quarantine: Quarantine,
+        quarantine: any RefusedLineKeeping,
         recordedBy: String,
         logged: @escaping Logged
     ) {

@@ -5,7 +5,7 @@ package import MeterModel
 ///
 /// Invariants: the file is made with the first line; `sync` makes all lines so far durable; what cannot be written
 /// throws, for a line that is neither in the log nor here would be lost.
-package final class Quarantine {
+package final class Quarantine: RefusedLineKeeping {
     private let directory: String
     private let startedAt: Instant
     private var descriptor: Int32 = -1

@@ -151,6 +151,7 @@ extension Fold {
         }
         if device.declaration.gapAfter != formerGap { dirtyWholly(device) }
         if let tariff = event.tariff { assign(device, tariff, from: event.from) }
+        assumeAssignment(of: device)
         let rules = event.alerts ?? []
         for rule in rules { device.alerts.set(rule) }
         reprice(device)
@@ -165,8 +166,15 @@ extension Fold {
     }
 
     private func assign(_ device: DeviceFold, _ tariff: String, from: LocalDate?) {
+        if supposition?.replacesAssignment(of: device.name, from: from) ?? false { return }
         device.assign(tariff, from: from)
         if device.currency == nil { device.currency = tariffs[ByteName(tariff)]?.event.currency }
+    }
+
+    private func assumeAssignment(of device: DeviceFold) {
+        guard let supposed = supposition?.assignments[ByteName(device.name)] else { return }
+        device.assign(supposed.tariff, from: supposed.from)
+        if device.currency == nil { device.currency = tariffs[ByteName(supposed.tariff)]?.event.currency }
     }
 
     private func reassign(_ device: DeviceFold, _ event: TariffAssigned, _ position: UInt64, _ recordedAt: Instant) {
@@ -178,9 +186,12 @@ extension Fold {
     }
 
     private func publish(_ event: TariffPublished, _ position: UInt64, _ recordedAt: Instant) {
+        if supposition?.tariffs[ByteName(event.tariff)] != nil { return }
         tariffs[ByteName(event.tariff)] = PublishedTariff(event: event, rates: RateSchedule.Tariff(event))
         for device in devices
         where device.assignments.contains(where: { ByteName($0.tariff) == ByteName(event.tariff) }) {
+            // An assignment that is supposed may be there before its tariff.
+            if device.currency == nil { device.currency = event.currency }
             let before = device.exactBalance()
             reprice(device)
             change.clear()

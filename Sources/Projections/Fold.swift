@@ -17,6 +17,7 @@ package final class Fold {
     var turnedDays: [ByteName: Int64] = [:]
     /// Facts with a later time of their own do not count, and every clock reads this (semantics, section 8).
     let asOf: Instant?
+    let supposition: Supposition?
     var jobs: [ByteName: PushJobRow] = [:]
     var unwrittenJobs: Set<ByteName> = []
     /// Outcomes in the log of jobs that nothing has requested yet: they hold once something does.
@@ -34,10 +35,16 @@ package final class Fold {
         var rates: RateSchedule.Tariff
     }
 
-    /// `asOf`: what was true at this instant, as far as it is known; nil: what is known.
-    package init(zones: any ZoneSource, asOf: Instant? = nil) {
+    /// - Parameters:
+    ///   - asOf: what was true at this instant, as far as it is known; nil: what is known.
+    ///   - supposition: what is supposed in place of what the log says.
+    package init(zones: any ZoneSource, asOf: Instant? = nil, supposing supposition: Supposition? = nil) {
         self.zones = zones
         self.asOf = asOf
+        self.supposition = supposition
+        for (name, tariff) in supposition?.tariffs ?? [:] {
+            tariffs[name] = PublishedTariff(event: tariff, rates: RateSchedule.Tariff(tariff))
+        }
     }
 
     // MARK: Readings

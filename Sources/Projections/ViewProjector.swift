@@ -7,7 +7,7 @@ package import ReadModel
 /// Invariants: the fold has applied every position up to `position` and none beyond; the store shows exactly what it
 /// had applied when `commit` was last called. What is not committed is folded again after a restart.
 package final class ViewProjector {
-    private let store: ViewStore
+    private var store: ViewStore
     /// What the views are written from.
     package let fold: Fold
     private let zones: any ZoneSource
@@ -17,11 +17,20 @@ package final class ViewProjector {
     ///   - zones: the rules by which local hours and days are cut.
     ///   - asOf: only what was true at this instant counts; nil: all that is known. Good for consumption, balance and
     ///     ledger.
-    package init(store: ViewStore, zones: any ZoneSource, asOf: Instant? = nil) {
+    ///   - supposition: what is supposed in place of what the log says; the store is then no data directory's.
+    package init(
+        store: ViewStore,
+        zones: any ZoneSource,
+        asOf: Instant? = nil,
+        supposing supposition: Supposition? = nil
+    ) {
         self.store = store
         self.zones = zones
-        fold = Fold(zones: zones, asOf: asOf)
+        fold = Fold(zones: zones, asOf: asOf, supposing: supposition)
     }
+
+    /// Goes on in another store, which shows the same as the one so far.
+    package func goOn(in store: ViewStore) { self.store = store }
 
     /// The last position folded.
     package var position: Position { fold.position }
@@ -31,9 +40,9 @@ package final class ViewProjector {
         for run in block.runs {
             switch run {
             case .readings(let first, let readings):
-                fold.apply(readings, firstPosition: first, recordedAt: block.recordedAt, directory: directory)
+                fold.applyCounting(readings, firstPosition: first, recordedAt: block.recordedAt, directory: directory)
             case .event(let position, let event):
-                fold.apply(event, position: position, recordedAt: block.recordedAt, directory: directory)
+                fold.applyCounting(event, position: position, recordedAt: block.recordedAt, directory: directory)
             }
         }
     }

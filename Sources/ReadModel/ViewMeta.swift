@@ -9,6 +9,7 @@ package struct ViewMeta: Hashable, Sendable {
         case chainHead = "chain_head"
         case timeZoneDatabase = "time_zone_database"
         case hours
+        case whatIf = "what_if"
     }
 
     /// The last position folded into the views.
@@ -19,6 +20,8 @@ package struct ViewMeta: Hashable, Sendable {
     package var timeZoneDatabase = ""
     /// Whether rows of hours are kept.
     package var hoursAreOn = true
+    /// What these views suppose in place of the log, in words; nil for views of what the log says.
+    package var whatIf: String?
 
     init() {}
 
@@ -30,6 +33,7 @@ package struct ViewMeta: Hashable, Sendable {
             case .chainHead: chainHead = statement.text(1)
             case .timeZoneDatabase: timeZoneDatabase = statement.text(1)
             case .hours: hoursAreOn = statement.text(1) != "off"
+            case .whatIf: whatIf = statement.text(1)
             case .schemaVersion, nil: break
             }
         }

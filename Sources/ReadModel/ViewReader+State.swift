@@ -30,6 +30,12 @@ extension ViewReader {
         if let state { try body(state) }
     }
 
+    /// Hands over every episode, by device, rule and number.
+    package func forEachEpisode(_ body: (EpisodeRow) throws -> Void) throws {
+        let rows = try statement("SELECT \(episodeColumns) FROM episode ORDER BY device_id, rule, episode")
+        while try rows.step() { try body(try episode(rows)) }
+    }
+
     /// One episode, if there is such.
     package func episode(device: UInt32, rule: String, episode number: Int64) throws -> EpisodeRow? {
         let rows = try statement(

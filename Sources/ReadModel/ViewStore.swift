@@ -61,6 +61,15 @@ package final class ViewStore: Sendable {
         }
     }
 
+    /// A copy of these views in memory, to be changed by itself.
+    package func copyInMemory() throws -> ViewStore {
+        try withViewErrors {
+            let copy = try DatabaseQueue(configuration: ViewStore.configuration())
+            try database.backup(to: copy)
+            return ViewStore(path: nil, database: copy)
+        }
+    }
+
     /// How long to wait for another process that holds the database, in seconds.
     private static let busyTimeoutSeconds = 10.0
 

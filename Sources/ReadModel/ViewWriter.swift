@@ -28,6 +28,9 @@ package final class ViewWriter {
         try setMeta(.timeZoneDatabase, version)
     }
 
+    /// Says for good that these views suppose something in place of the log: they are no data directory's.
+    package func setWhatIf(_ words: String) throws { try setMeta(.whatIf, words) }
+
     /// Deletes the rows of hours and keeps none from now on. Only a rebuild brings them back.
     package func turnHoursOff() throws {
         state.forgetHours()

@@ -62,6 +62,9 @@ struct IngestCommand: ParsableCommand {
         discussion: """
             NDJSON, InfluxDB line protocol or CSV, plain, gzip or lz4; what is refused goes to DIR/quarantine with the \
             reason, and the rest still goes in: exit code 2 then.
+
+            With --dry-run nothing is written, no lock is taken: it says which days, ledgers, balances, episodes, pushes and \
+            anomalies the input would change.
             """
     )
 
@@ -70,10 +73,16 @@ struct IngestCommand: ParsableCommand {
     @Argument(help: "Files in the order given; - or none is stdin.") var files: [String] = []
     @Option(help: "How the summary is printed.") var format: Format = .text
     @Flag(help: "Leaves the views for later.") var logOnly = false
+    @Flag(help: "Writes nothing and says what would change.") var dryRun = false
+
+    func validate() throws {
+        if dryRun, logOnly { throw ValidationError("choose one of --dry-run, --log-only") }
+    }
 
     func run() throws {
         let start = SystemClock.uptimeSeconds()
         Signals.noteInterrupts()
+        if dryRun { return try runDry(start) }
         let engine = try Engine(location.directory, folds: !logOnly)
         let options = try input.options(engine.configuration, zones: engine.zones)
         let duplicates = engine.projector?.duplicateCount ?? 0
@@ -104,6 +113,25 @@ struct IngestCommand: ParsableCommand {
             )
         }
         if intake.summary.rejected > 0 { throw ExitCode(2) }
+    }
+
+    private func runDry(_ start: Double) throws {
+        let dryRun = try DryRun(location.directory)
+        let options = try input.options(dryRun.configuration, zones: dryRun.zones)
+        let progress = Progress("reading", total: nil, unit: "lines")
+        for file in files.isEmpty ? ["-"] : files {
+            do { try take(file, options, dryRun.intake, progress) } catch let error as InputFault {
+                throw Failure(error)
+            }
+        }
+        try dryRun.intake.flush()
+        progress.finish()
+        if Signals.isInterrupted {
+            throw Failure(place: "ingest", cause: "interrupted", hint: "nothing was written")
+        }
+        let report = try dryRun.finish(seconds: SystemClock.uptimeSeconds() - start)
+        Terminal.print(format == .json ? report.json : report.text)
+        if dryRun.intake.summary.rejected > 0 { throw ExitCode(2) }
     }
 
     private func take(_ file: String, _ options: InputOptions, _ intake: Intake, _ progress: Progress) throws {

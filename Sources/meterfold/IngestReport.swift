@@ -14,7 +14,9 @@ struct IngestReport {
         summary.reasons.map { ($0.key.rawValue, $0.value) }.sorted { $0.0 < $1.0 }
     }
 
-    var json: String {
+    var json: String { fields.text }
+
+    var fields: JSONLine {
         var codes = JSONLine()
         for (code, count) in reasons { codes.add(code, count) }
         var line = JSONLine()
@@ -26,13 +28,16 @@ struct IngestReport {
         line.add("lastPosition", summary.lastPosition.map { Int64($0.rawValue) })
         line.add("durable", Int64(durable.rawValue))
         line.add("seconds", raw: "\(SecondsText(seconds))")
-        return line.text
+        return line
     }
 
-    var text: String {
+    var text: String { lines(refusedNote: ", kept in \(quarantine ?? "quarantine")").joined(separator: "\n") }
+
+    /// - Parameter refusedNote: what is said behind the count of refused lines.
+    func lines(refusedNote: String) -> [String] {
         var lines = ["accepted   \(summary.accepted)" + (duplicates.map { $0 > 0 ? " (\($0) duplicates)" : "" } ?? "")]
         if summary.rejected > 0 {
-            lines.append("rejected   \(summary.rejected), kept in \(quarantine ?? "quarantine")")
+            lines.append("rejected   \(summary.rejected)\(refusedNote)")
             for (code, count) in reasons { lines.append("           \(count) \(code)") }
         }
         if summary.missingValueCount > 0 { lines.append("no reading \(summary.missingValueCount) empty cells") }
@@ -45,6 +50,6 @@ struct IngestReport {
         lines.append("positions  \(span ?? "none"), durable up to \(durable.rawValue)")
         let rate = Int(Double(summary.accepted) / max(seconds, 0.000_001))
         lines.append("time       \(SecondsText(seconds)) s, \(rate) events/s")
-        return lines.joined(separator: "\n")
+        return lines
     }
 }

@@ -12,8 +12,8 @@ struct Meterfold: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             InitCommand.self, ApplyCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self,
-            PushCommand.self,
-            ReplayCommand.self, RebuildCommand.self, VerifyCommand.self, LogCommand.self, SimulateCommand.self,
+            PushCommand.self, ReplayCommand.self, CompareCommand.self, RebuildCommand.self, VerifyCommand.self,
+            LogCommand.self, SimulateCommand.self,
         ]
     )
 

@@ -10,7 +10,13 @@ struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
         abstract: "Streams events of the log to stdout, in the form that ingest takes.",
-        discussion: "CSV holds readings alone. Events without a time of their own lie in no span of time."
+        discussion: """
+            CSV holds readings alone. Events without a time of their own lie in no span of time.
+
+            With --into nothing is printed: the events are folded into another database of views, under other tariffs if \
+            --tariffs names any. What happened outside --from and --to is left out, declarations are not. Neither the log \
+            nor the views of the data directory change, no lock is taken, and nothing is sent.
+            """
     )
 
     @OptionGroup var location: DataOption
@@ -20,10 +26,21 @@ struct ReplayCommand: ParsableCommand {
     @Option(help: "Events whose own time is before this instant.") var to: String?
     @Option(help: "From this position on.") var fromPosition: UInt64 = 1
     @Option(help: "Up to and including this position.") var toPosition: UInt64?
-    @Option(help: "How events are printed.") var format: Format = .ndjson
+    @Option(help: "How events are printed; by default ndjson.") var format: Format?
     @Flag(help: "Adds to each line what the log says of it: position, recordedAt, recordedBy.") var withRecord = false
 
+    @Option(help: "Folds into a database of views at this path, in place of printing.") var into: String?
+    @Option(help: "With --into: a fleet file whose tariffs and assignments go before the log's.") var tariffs: String?
+    @Flag(help: "With --into: takes the place of a database of views that is there.") var force = false
+
     func validate() throws {
+        if into != nil {
+            guard device == nil, kind == nil, fromPosition == 1, format == nil, !withRecord else {
+                throw ValidationError("--into goes with --tariffs, --from, --to, --to-position and --force")
+            }
+        } else if tariffs != nil || force {
+            throw ValidationError("--tariffs and --force go with --into")
+        }
         if let kind, !MeterEvent.names.contains(kind) { throw ValidationError("'\(kind)' is no kind of event") }
         for (name, text) in [("--from", from), ("--to", to)] {
             if let text, Instant(text: text) == nil { throw ValidationError("\(name) takes an instant, not '\(text)'") }
@@ -33,6 +50,8 @@ struct ReplayCommand: ParsableCommand {
 
     func run() throws {
         try location.directory.require()
+        if let into { return try whatIf(into: into).run() }
+        let format = format ?? .ndjson
         let reader = try EventLogReader(directory: location.data)
         var output = ReplayOutput(
             filter: ReplayFilter(
@@ -53,6 +72,18 @@ struct ReplayCommand: ParsableCommand {
             return .proceed
         }
         output.flush()
+    }
+
+    private func whatIf(into path: String) -> WhatIf {
+        WhatIf(
+            directory: location.directory,
+            path: path,
+            fleetFile: tariffs,
+            from: from.flatMap { Instant(text: $0) },
+            to: to.flatMap { Instant(text: $0) },
+            through: toPosition.map { Position($0) },
+            replaces: force
+        )
     }
 }
 

@@ -23,6 +23,16 @@ enum Terminal {
         line.withUTF8 { write(UnsafeRawBufferPointer($0)) }
     }
 
+    /// A line without control characters: names and free text must not steer a terminal.
+    static func harmless(_ line: String) -> String {
+        if line.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return line }
+        var text = ""
+        for scalar in line.unicodeScalars {
+            text.unicodeScalars.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
+        }
+        return text
+    }
+
     static func error(_ line: String) { write(errorText: line + "\n") }
 
     static func write(errorText text: String) {

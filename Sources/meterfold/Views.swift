@@ -25,6 +25,13 @@ enum Views {
             return try remake(directory, configuration, because: error.description)
         }
         let meta = try store.read { try $0.meta() }
+        if let words = meta.whatIf {
+            throw Failure(
+                place: directory.views,
+                cause: "these views are a what-if (\(words)), not what the log says",
+                hint: "move the file away; views are then made anew"
+            )
+        }
         if meta.checkpoint > head {
             throw Failure(
                 place: directory.log,

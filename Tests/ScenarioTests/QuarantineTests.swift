@@ -77,36 +77,6 @@ struct QuarantineTests {
         #expect(try scenario.ingest(files: [file + ".gz"])[integer: "duplicates"] == accepted)
     }
 
-    @Test func `What a later issue brings is refused now`() throws {
-        let scenario = try Scenario()
-        let version = #"{"from":"2025-01-01","default":"0.5"#
-        let tariff = #"{"event":"TariffPublished","tariff":"t","unit":"kWh","currency":"EUR","versions":["#
-        let lines: [(String, String)] = [
-            (tariff + version + #"","standingCharge":"0.1"}]}"#, "tariff-invalid"),
-            (tariff + version + #"","tax":"19"}]}"#, "tariff-invalid"),
-            (tariff + version + #"","tiers":{"period":"month","steps":[{"add":"0.1"}]}}]}"#, "tariff-invalid"),
-            (
-                tariff + version
-                    + #"","periods":[{"name":"n","price":"1","windows":[{"from":"22:00","to":"06:00"}]}]}]}"#,
-                "tariff-invalid"
-            ),
-            (#"{"event":"AlertRuleSet","device":"E-1","rule":"low","level":"5"}"#, "rule-invalid"),
-            (
-                #"{"event":"DeviceRegistered","device":"E-1","utility":"electricity","#
-                    + #""alerts":[{"rule":"low","level":"1"}]}"#,
-                "rule-invalid"
-            ),
-            (#"{"event":"DayTurned","timezone":"UTC","at":"2025-01-02T00:00:00Z"}"#, "not-allowed"),
-        ]
-        let registration = #"{"event":"DeviceRegistered","device":"E-1","utility":"electricity"}"#
-        let text = ([registration] + lines.map(\.0)).joined(separator: "\n")
-        let summary = try scenario.ingest(text, exit: 2)
-        #expect(summary[integer: "accepted"] == 1)
-        let kept = try scenario.quarantined()
-        #expect(kept.map { $0["code"] } == lines.map { $0.1 as String? })
-        #expect(kept.map { $0["raw"] } == lines.map { $0.0 as String? })
-    }
-
     /// Every line is accepted or kept; blank lines and comments are neither.
     @Test func `No line of a noisy input is lost`() throws {
         let scenario = try Scenario()
