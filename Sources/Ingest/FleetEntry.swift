@@ -117,9 +117,8 @@ struct FleetEntry {
 
     /// The event that the entry is as a line of NDJSON.
     ///
-    /// - Parameters:
-    ///   - supplements: fields for those that the entry lacks.
-    ///   - addsVersion: whether to give a tariff a version that stands for those it keeps.
+    /// `supplements`: fields for those that the entry lacks.
+    /// `addsVersion`: whether to give a tariff a version that stands for those it keeps.
     private func decode(_ supplements: [String: String], addsVersion: Bool) throws(FleetFault) -> MeterEvent {
         var fields = [FleetValue.Field(name: "event", value: FleetValue(.text(kind.event), line: value.line))]
         for field in value.fields ?? [] where !field.value.isNull {

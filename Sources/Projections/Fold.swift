@@ -35,9 +35,8 @@ package final class Fold {
         var rates: RateSchedule.Tariff
     }
 
-    /// - Parameters:
-    ///   - asOf: what was true at this instant, as far as it is known; nil: what is known.
-    ///   - supposition: what is supposed in place of what the log says.
+    /// `asOf`: what was true at this instant, as far as it is known; nil: what is known.
+    /// `supposition`: what is supposed in place of what the log says.
     package init(zones: any ZoneSource, asOf: Instant? = nil, supposing supposition: Supposition? = nil) {
         self.zones = zones
         self.asOf = asOf

@@ -37,9 +37,8 @@ struct ChargeEffect {
         return devices.union(fold.devices(assignedTo: tariffs))
     }
 
-    /// - Parameters:
-    ///   - events: as they were admitted, by an admission that knows `directory`.
-    ///   - directory: the log's numbering with theirs.
+    /// `events`: as they were admitted, by an admission that knows `directory`.
+    /// `directory`: the log's numbering with theirs.
     init(of events: [MeterEvent], _ engine: Engine, _ fold: Fold, directory: SeriesDirectory) throws {
         let affected = ChargeEffect.affected(by: events, engine, fold)
         guard !affected.isEmpty else { return }

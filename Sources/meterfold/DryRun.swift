@@ -47,7 +47,7 @@ final class DryRun {
         progress.finish()
         admission.adopt(known)
         head = projector.position
-        if head > .origin { try projector.commit(chain: .zero) }
+        if head > .origin { try projector.commit(chain: []) }
         after = try before.copyInMemory()
         projector.goOn(in: after)
         formerDuplicates = projector.duplicateCount
@@ -64,7 +64,7 @@ final class DryRun {
 
     /// What the input changes, once all of it was taken in.
     func finish(seconds: Double) throws -> DryRunReport {
-        if projector.position > .origin { try projector.commit(chain: .zero) }
+        if projector.position > .origin { try projector.commit(chain: []) }
         var report = DryRunReport(
             intake: IngestReport(
                 summary: intake.summary,

@@ -33,7 +33,7 @@ struct IngestReport {
 
     var text: String { lines(refusedNote: ", kept in \(quarantine ?? "quarantine")").joined(separator: "\n") }
 
-    /// - Parameter refusedNote: what is said behind the count of refused lines.
+    /// `refusedNote`: what is said behind the count of refused lines.
     func lines(refusedNote: String) -> [String] {
         var lines = ["accepted   \(summary.accepted)" + (duplicates.map { $0 > 0 ? " (\($0) duplicates)" : "" } ?? "")]
         if summary.rejected > 0 {

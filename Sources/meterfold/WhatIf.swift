@@ -89,7 +89,7 @@ struct WhatIf {
             return .proceed
         }
         progress.finish()
-        try projector.commit(chain: .zero)
+        try projector.commit(chain: [])
         return projector.position
     }
 
