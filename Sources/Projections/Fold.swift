@@ -34,6 +34,7 @@ package final class Fold {
     }
 
     /// - Parameters:
+    ///   - zones: the rules by which local hours and days are cut.
     ///   - asOf: what was true at this instant, as far as it is known; nil: what is known.
     ///   - supposition: what is supposed in place of what the log says.
     package init(zones: any ZoneSource, asOf: Instant? = nil, supposing supposition: Supposition? = nil) {

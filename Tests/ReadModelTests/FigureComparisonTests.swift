@@ -5,7 +5,9 @@ import Testing
 
 /// Two databases side by side.
 @Suite struct FigureComparisonTests {
-    private func store(_ devices: [(id: UInt32, name: String, currency: String?, charges: String)]) throws -> ViewStore {
+    private typealias Device = (id: UInt32, name: String, currency: String?, charges: String)
+
+    private func store(_ devices: [Device]) throws -> ViewStore {
         let store = try ViewStore.inMemory()
         try store.transaction { writer in
             for device in devices {
