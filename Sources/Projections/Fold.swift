@@ -35,8 +35,10 @@ package final class Fold {
         var rates: RateSchedule.Tariff
     }
 
-    /// `asOf`: what was true at this instant, as far as it is known; nil: what is known.
-    /// `supposition`: what is supposed in place of what the log says.
+    /// - Parameters:
+    ///   - zones: the rules by which local hours and days are cut.
+    ///   - asOf: what was true at this instant, as far as it is known; nil: what is known.
+    ///   - supposition: what is supposed in place of what the log says.
     package init(zones: any ZoneSource, asOf: Instant? = nil, supposing supposition: Supposition? = nil) {
         self.zones = zones
         self.asOf = asOf

@@ -47,7 +47,7 @@ package struct FigureComparison {
 
     /// - Parameters:
     ///   - a: one store.
-    ///   - b: the store that it is held against.
+    ///   - b: the store that it is held against; not the same object.
     ///   - onlyDifferent: whether devices with the same figures on both sides are left out.
     /// - Returns: the lines and totals.
     /// - Throws: `ViewError` as SQLite says.

@@ -33,7 +33,10 @@ struct IngestReport {
 
     var text: String { lines(refusedNote: ", kept in \(quarantine ?? "quarantine")").joined(separator: "\n") }
 
-    /// `refusedNote`: what is said behind the count of refused lines.
+    /// The summary for people.
+    ///
+    /// - Parameter refusedNote: what is said behind the count of refused lines.
+    /// - Returns: its lines.
     func lines(refusedNote: String) -> [String] {
         var lines = ["accepted   \(summary.accepted)" + (duplicates.map { $0 > 0 ? " (\($0) duplicates)" : "" } ?? "")]
         if summary.rejected > 0 {

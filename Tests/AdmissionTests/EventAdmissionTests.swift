@@ -139,22 +139,6 @@ struct EventAdmissionTests {
         #expect(gate.refusal(topUp("E", "e\u{301}", amount: 9)) == nil)
     }
 
-    @Test("of kinds that wait are refused")
-    func waiting() throws {
-        var gate = gate()
-        let rule = AlertRuleSet(device: "E", change: .remove("low"))
-        #expect(gate.refusal(.alertRuleSet(rule)) == .ruleInvalid)
-        #expect(gate.refusal(registered("E") { $0.alerts = [] }) == .ruleInvalid)
-        #expect(gate.refusal(.dayTurned(DayTurned(timezone: "UTC", at: newYear))) == .notAllowed)
-        guard case .tariffPublished(var tariff) = published("tiered") else { return }
-        tariff.versions[0].tax = .one
-        #expect(gate.refusal(.tariffPublished(tariff)) == .tariffInvalid)
-        tariff.versions[0].tax = nil
-        tariff.versions[0].standingCharge = .one
-        #expect(gate.refusal(.tariffPublished(tariff)) == .tariffInvalid)
-        #expect(gate.refusal(assigned("E", "tiered")) == .unknownTariff)
-    }
-
     @Test("tell of several faults the first: value, time, device, tariff, money")
     func order() {
         var gate = gate()

@@ -147,8 +147,8 @@ struct WhatIfTests {
         let path = scenario.folder + "/whatif.sqlite"
         let cases: [(yaml: String, words: [String])] = [
             ("tariffs:\n" + Self.tariff("home", "0.1", currency: "USD"), ["currency-mismatch"]),
-            ("tariffs:\n" + Self.tariff("home", "-1"), ["line 6", "default"]),
-            ("tariffs:\n" + Self.tariff("home", "1") + "    cheap: yes\n", ["line 7", "cheap"]),
+            ("tariffs:\n" + Self.tariff("home", "-1"), ["line 7", "default"]),
+            ("tariffs:\n" + Self.tariff("home", "1") + "    cheap: yes\n", ["line 8", "cheap"]),
             ("devices:\n  - { id: E-1, tariff: none }\n", ["line 2", "unknown-tariff"]),
             ("devices:\n  - { id: E-9, utility: water, tariff: home }\n", ["line 2", "unknown-device"]),
             ("devices: [", ["line"]),
