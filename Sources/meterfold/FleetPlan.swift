@@ -4,8 +4,8 @@ import Projections
 
 /// What fleet files would change: the events for what differs from the log's state, and words for each difference.
 ///
-/// Invariants: `events` holds first tariffs, then devices, each in file order; what is declared as it is already makes no
-/// event; events name only what differs.
+/// Invariants: `events` holds first tariffs, then devices, each in file order; what is declared as it is already makes
+/// no event; events name only what differs.
 struct FleetPlan {
     /// One field that changes.
     struct Difference: Equatable {
