@@ -73,7 +73,7 @@ struct RuleTests {
         #expect(TextRules.layout(file("let a = 1")).count == 1)
         #expect(TextRules.layout(file("\tlet a = 1\n")).count == 1)
         #expect(TextRules.layout(file("let a = 1 \n")).count == 1)
-        #expect(TextRules.layout(file(String(repeating: "a", count: 121) + "\n")).count == 1)
+        #expect(TextRules.layout(file("// " + String(repeating: "a", count: 118) + "\n")).count == 1)
         #expect(TextRules.layout(file(String(repeating: "ä", count: 120) + "\n")).isEmpty)
     }
 
