@@ -113,6 +113,7 @@ struct IntervalSeries {
         if former != now {
             if let former { change.removed.append(former) }
             if let now { change.added.append(now) }
+            change.trim(reachesEnd: !hasInterval(after: i, segments))
         }
         return isNew
     }
@@ -121,6 +122,16 @@ struct IntervalSeries {
         var j = i - 1
         while j >= 0, !entries[j].stands { j -= 1 }
         return j >= 0 ? j : nil
+    }
+
+    /// Whether any entry after `i` gives an interval.
+    private func hasInterval(after i: Int, _ segments: MeterSegments) -> Bool {
+        var j = i + 1
+        while j < entries.count {
+            if entries[j].stands, interval(entries[j], segments) != nil { return true }
+            j += 1
+        }
+        return false
     }
 
     /// Decides again from an insertion on, until everything is as it was.
@@ -146,7 +157,7 @@ struct IntervalSeries {
             if j > i, stands, formerly { break }
             j += 1
         }
-        change.trim(reachesEnd: j >= entries.count)
+        change.trim(reachesEnd: !hasInterval(after: j, segments))
     }
 
     /// The interval of an entry; nil where the multiplier takes it beyond 10^15.

@@ -56,6 +56,14 @@ struct KnownTroubleTests {
             #"{"device":"E","readAt":1735707600,"value":"20"}"#,
             #"{"device":"E","readAt":1735693200,"value":"10"}"#,
         ],
+        // An amount beyond all bounds, put right by a lower one: only now is there an interval.
+        [
+            tariff,
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one","multiplier":"40"}"#,
+            payment,
+            #"{"device":"E","kind":"interval","start":1735700400,"end":1735707600,"value":"900000000"}"#,
+            #"{"device":"E","kind":"interval","start":1735700400,"end":1735707600,"value":"9"}"#,
+        ],
         // A push that the log says was delivered before anything requested it.
         [
             tariff,
