@@ -1,7 +1,7 @@
 /// A fleet as CSV: a header with the fields of `DeviceRegistered`, then a device a row.
 ///
-/// An empty cell leaves the field alone, a plain `null` takes it back to its default; `alerts` holds a list as JSON. Blank
-/// lines and such as begin with `#` are passed over.
+/// An empty cell leaves the field alone, a plain `null` takes it back to its default; `alerts` holds a list as JSON.
+/// Blank lines and such as begin with `#` are passed over.
 struct FleetCSV {
     private struct Cell {
         var text: String

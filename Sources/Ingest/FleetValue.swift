@@ -34,7 +34,9 @@ struct FleetValue {
     /// The value of a node of YAML.
     ///
     /// - Parameters:
+    ///   - node: the node.
     ///   - line: that of what the node stands in, for nodes that know none.
+    ///   - depth: in how many lists and mappings it lies.
     ///   - budget: how many values may still come.
     /// - Throws: `FleetFault` without a source.
     init(_ node: Node, line: Int, depth: Int = 0, budget: inout Int) throws(FleetFault) {

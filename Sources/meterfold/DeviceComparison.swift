@@ -3,8 +3,8 @@ import Projections
 
 /// A registered device against what a fleet file declares of it: the event that says what differs, and that alone.
 ///
-/// A field that the file leaves out is left alone. `null` goes back to the default; where that is no value an event can say,
-/// and something else is declared, it is a fault.
+/// A field that the file leaves out is left alone. `null` goes back to the default; where that is no value an event can
+/// say, and something else is declared, it is a fault.
 struct DeviceComparison {
     private(set) var event: DeviceRegistered
     private(set) var differences: [FleetPlan.Difference] = []
@@ -108,8 +108,8 @@ struct DeviceComparison {
                 faults.append(
                     (
                         "alerts",
-                        "there are the rules \(others.joined(separator: ", ")); each is removed by an AlertRuleSet event "
-                            + "with \"remove\": true"
+                        "there are the rules \(others.joined(separator: ", ")); each is removed by an event "
+                            + "AlertRuleSet with \"remove\": true"
                     )
                 )
             }

@@ -4,8 +4,8 @@ import Projections
 
 /// What fleet files would change: the events for what differs from the log's state, and words for each difference.
 ///
-/// Invariants: `events` holds first tariffs, then devices, each in file order; what is declared as it is already makes no
-/// event; events name only what differs.
+/// Invariants: `events` holds first tariffs, then devices, each in file order; what is declared as it is already makes
+/// no event; events name only what differs.
 struct FleetPlan {
     /// One field that changes.
     struct Difference: Equatable {
@@ -51,6 +51,7 @@ struct FleetPlan {
     }
 
     /// - Parameters:
+    ///   - fleet: what is declared.
     ///   - fold: stands at the log's head.
     ///   - number: the log's number of a device.
     init(_ fleet: DeclaredFleet, fold: Fold, number: (String) -> UInt32?) {
