@@ -58,6 +58,7 @@ package final class UnwrittenBatches: BatchAppending {
 
 /// Remembers the first refused lines, to be shown; nothing is written.
 package final class ShownRefusals: RefusedLineKeeping {
+    /// A line that was refused, and why.
     package struct Line: Sendable {
         package var source: String
         package var line: UInt64

@@ -1,7 +1,7 @@
 package import MeterModel
 
-/// What of one device's views is otherwise in a later state of the same views: the days, ledgers, balance, episodes, pushes
-/// and anomalies that events in between changed.
+/// What of one device's views is otherwise in a later state of the same views: the days, ledgers, balance, episodes,
+/// pushes and anomalies that events in between changed.
 package struct DeviceDifference: Hashable, Sendable {
     /// A local day of a series whose quantity differs, in mWh or mL; nil where the day has no row.
     package struct Day: Hashable, Sendable {
@@ -18,12 +18,14 @@ package struct DeviceDifference: Hashable, Sendable {
         package var after: Money
     }
 
+    /// The balance where it differs; nil where there is none.
     package struct Balance: Hashable, Sendable {
         package var currency: Currency
         package var before: Money?
         package var after: Money?
     }
 
+    /// An anomaly of one of the device's series.
     package struct Anomaly: Hashable, Sendable {
         package var register: String
         package var row: AnomalyRow

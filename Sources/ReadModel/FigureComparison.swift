@@ -1,9 +1,10 @@
 package import MeterModel
 
-/// Two databases of views side by side: what each device is charged, owes since when, and was pushed, and the totals of each
-/// currency.
+/// Two databases of views side by side: what each device is charged, owes since when, and was pushed, and the totals of
+/// each currency.
 ///
-/// Devices are matched by name, so the two need not be of one log. A device whose money is in two currencies has two lines.
+/// Devices are matched by name, so the two need not be of one log. A device whose money is in two currencies has two
+/// lines.
 package struct FigureComparison {
     /// A device on both sides; nil where that side does not have it, or has its money in another currency.
     package struct Line: Hashable, Sendable {
@@ -33,6 +34,7 @@ package struct FigureComparison {
         }
     }
 
+    /// Both sides' sums of one currency.
     package struct Total: Hashable, Sendable {
         package var currency: Currency
         package var a = Sums()

@@ -9,8 +9,8 @@ import TimeZones
 
 /// The write side and the views in memory, for an ingest that leaves no trace: what would the input change?
 ///
-/// Invariants: the data directory is only read, without its lock; `before` shows the log as it was read, `after` that and
-/// what the intake took in.
+/// Invariants: the data directory is only read, without its lock; `before` shows the log as it was read, `after` that
+/// and what the intake took in.
 final class DryRun {
     let configuration: AppConfiguration
     let zones = FoundationZoneSource()

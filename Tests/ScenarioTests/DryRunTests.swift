@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// What a late file would change, told before it is taken in: a meter of 24 kWh a day at 0.10 a kWh, five paid at first.
+/// What a late file would change, told before it is taken in: a meter of 24 kWh a day at 0.10 a kWh, five paid at
+/// first.
 struct DryRunTests {
     private static let declarations = [
         #"{"event":"TariffPublished","tariff":"home","unit":"kWh","currency":"EUR","versions":[{"#
