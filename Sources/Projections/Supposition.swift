@@ -4,8 +4,8 @@ package import MeterModel
 /// of which nothing happened.
 ///
 /// Tariffs hold from the beginning: whatever the log publishes under the same id has no effect. An assignment is there
-/// from its device's registration on, and from its date on goes before whatever the log assigns for that date or a later
-/// one.
+/// from its device's registration on, and from its date on goes before whatever the log assigns for that date or a
+/// later one.
 package struct Supposition: Sendable {
     /// A device's tariff from a local date on; nil: from the beginning.
     package struct Assignment: Hashable, Sendable {
