@@ -117,8 +117,11 @@ struct FleetEntry {
 
     /// The event that the entry is as a line of NDJSON.
     ///
-    /// `supplements`: fields for those that the entry lacks.
-    /// `addsVersion`: whether to give a tariff a version that stands for those it keeps.
+    /// - Parameters:
+    ///   - supplements: fields for those that the entry lacks.
+    ///   - addsVersion: whether to give a tariff a version that stands for those it keeps.
+    /// - Returns: the event.
+    /// - Throws: `FleetFault` where the line is refused.
     private func decode(_ supplements: [String: String], addsVersion: Bool) throws(FleetFault) -> MeterEvent {
         var fields = [FleetValue.Field(name: "event", value: FleetValue(.text(kind.event), line: value.line))]
         for field in value.fields ?? [] where !field.value.isNull {

@@ -33,8 +33,11 @@ struct FleetValue {
 
     /// The value of a node of YAML.
     ///
-    /// `line`: that of what the node stands in, for nodes that know none.
-    /// `budget`: how many values may still come.
+    /// - Parameters:
+    ///   - node: the node.
+    ///   - line: that of what the node stands in, for nodes that know none.
+    ///   - depth: in how many lists and mappings it lies.
+    ///   - budget: how many values may still come.
     /// - Throws: `FleetFault` without a source.
     init(_ node: Node, line: Int, depth: Int = 0, budget: inout Int) throws(FleetFault) {
         let line = node.mark?.line ?? line

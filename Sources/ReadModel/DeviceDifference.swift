@@ -18,14 +18,14 @@ package struct DeviceDifference: Hashable, Sendable {
         package var after: Money
     }
 
-    /// The balance on both sides; nil where that side has none.
+    /// The balance where it differs; nil where there is none.
     package struct Balance: Hashable, Sendable {
         package var currency: Currency
         package var before: Money?
         package var after: Money?
     }
 
-    /// An anomaly that one side alone has.
+    /// An anomaly of one of the device's series.
     package struct Anomaly: Hashable, Sendable {
         package var register: String
         package var row: AnomalyRow

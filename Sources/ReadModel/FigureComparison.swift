@@ -34,7 +34,7 @@ package struct FigureComparison {
         }
     }
 
-    /// Both sides' sums in one currency.
+    /// Both sides' sums of one currency.
     package struct Total: Hashable, Sendable {
         package var currency: Currency
         package var a = Sums()

@@ -13,13 +13,15 @@ struct ApplyCommand: ParsableCommand {
         commandName: "apply",
         abstract: "Registers what a fleet file declares: tariffs, devices, accounts, alert rules.",
         discussion: """
-            YAML with tariffs: and devices:, or CSV with a device a row. What is absent is left alone, null goes back to \
-            the default, and only what differs from the log's state is appended, so the same file again changes nothing.
+            YAML with tariffs: and devices:, or CSV with a device a row. What is absent is left alone, null goes back \
+            to the default, and only what differs from the log's state is appended, so the same file again changes \
+            nothing.
 
             The plan comes first. Where it changes charges already made, it says for how many devices and by how much, \
             and asks; without a terminal it takes --yes.
 
-            A file with any fault changes nothing: every entry at fault is named by file and line, and the exit code is 1.
+            A file with any fault changes nothing: every entry at fault is named by file and line, and the exit code \
+            is 1.
             """
     )
 

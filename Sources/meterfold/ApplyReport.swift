@@ -34,7 +34,8 @@ struct ApplyReport {
         }
             + effect.first.map { sum in
                 "charged for the first time, for what was used already: "
-                    + "\(ApplyReport.counted(sum.deviceCount, "device")), \(ApplyReport.signed(sum.total, sum.currency))"
+                    + "\(ApplyReport.counted(sum.deviceCount, "device")), "
+                    + ApplyReport.signed(sum.total, sum.currency)
             }
     }
 

@@ -37,8 +37,12 @@ struct ChargeEffect {
         return devices.union(fold.devices(assignedTo: tariffs))
     }
 
-    /// `events`: as they were admitted, by an admission that knows `directory`.
-    /// `directory`: the log's numbering with theirs.
+    /// - Parameters:
+    ///   - events: as they were admitted, by an admission that knows `directory`.
+    ///   - engine: whose log is folded.
+    ///   - fold: stands at the log's head, without the events.
+    ///   - directory: the log's numbering with theirs.
+    /// - Throws: what reading the log throws.
     init(of events: [MeterEvent], _ engine: Engine, _ fold: Fold, directory: SeriesDirectory) throws {
         let affected = ChargeEffect.affected(by: events, engine, fold)
         guard !affected.isEmpty else { return }

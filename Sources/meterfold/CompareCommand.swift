@@ -7,8 +7,8 @@ struct CompareCommand: ParsableCommand {
         commandName: "compare",
         abstract: "Holds two databases of views against each other, by device and in total.",
         discussion: """
-            Charges, balances, who is in arrears since when, how many crossings and pushes there have been; differences are \
-            what B has more than A. Reads only.
+            Charges, balances, who is in arrears since when, how many crossings and pushes there have been; \
+            differences are what B has more than A. Reads only.
             """
     )
 

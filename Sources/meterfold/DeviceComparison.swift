@@ -108,8 +108,8 @@ struct DeviceComparison {
                 faults.append(
                     (
                         "alerts",
-                        "there are the rules \(others.joined(separator: ", ")); each is removed by an AlertRuleSet event "
-                            + "with \"remove\": true"
+                        "there are the rules \(others.joined(separator: ", ")); each is removed by an event "
+                            + "AlertRuleSet with \"remove\": true"
                     )
                 )
             }

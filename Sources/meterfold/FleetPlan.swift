@@ -50,8 +50,10 @@ struct FleetPlan {
         changes.count { $0.subject == subject && ($0.differences == nil) == isNew }
     }
 
-    /// `fold`: stands at the log's head.
-    /// `number`: the log's number of a device.
+    /// - Parameters:
+    ///   - fleet: what is declared.
+    ///   - fold: stands at the log's head.
+    ///   - number: the log's number of a device.
     init(_ fleet: DeclaredFleet, fold: Fold, number: (String) -> UInt32?) {
         for tariff in fleet.tariffs { add(tariff, known: fold.tariff(named: tariff.event.tariff)) }
         for device in fleet.devices {
