@@ -11,8 +11,9 @@ struct Meterfold: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            InitCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self, PushCommand.self,
-            ReplayCommand.self, RebuildCommand.self, VerifyCommand.self, LogCommand.self, SimulateCommand.self,
+            InitCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self, ExplainCommand.self,
+            PushCommand.self, ReplayCommand.self, RebuildCommand.self, VerifyCommand.self, LogCommand.self,
+            SimulateCommand.self,
         ]
     )
 
