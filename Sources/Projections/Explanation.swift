@@ -176,11 +176,13 @@ package struct ExplainedUse: Sendable {
         case beforeFirstVersion
     }
 
+    /// How a part is priced.
     package enum Pricing: Hashable, Sendable {
         case priced(PricedAt)
         case uncharged(Uncharged)
     }
 
+    /// The tariff version, period and price of a part.
     package struct PricedAt: Hashable, Sendable {
         package var tariff: String
         /// The version's.
@@ -219,6 +221,7 @@ package struct ExplainedUse: Sendable {
 
 /// What the steps of a tariff add for one day's quantity.
 package struct ExplainedTier: Hashable, Sendable {
+    /// What the explanation tells of: step.
     package struct Step: Hashable, Sendable {
         /// The bound above which it begins; nil for the first.
         package var above: ExactDecimal?
@@ -313,6 +316,7 @@ package struct ExplainedDay: Sendable {
 
 /// A reading that does not count, or readings between which nothing is counted, and why.
 package struct ExplainedNotice: Hashable, Sendable {
+    /// What the explanation tells of: kind.
     package enum Kind: String, Sendable, CaseIterable {
         case dip, spike, held, conflict, replaced, voided, overlap, reset, implausible
         case mixedKind = "mixed-kind"
