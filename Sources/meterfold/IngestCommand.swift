@@ -63,8 +63,8 @@ struct IngestCommand: ParsableCommand {
             NDJSON, InfluxDB line protocol or CSV, plain, gzip or lz4; what is refused goes to DIR/quarantine with the \
             reason, and the rest still goes in: exit code 2 then.
 
-            With --dry-run nothing is written, no lock is taken: it says which days, ledgers, balances, episodes, pushes and \
-            anomalies the input would change.
+            With --dry-run nothing is written, no lock is taken: it says which days, ledgers, balances, episodes, \
+            pushes and anomalies the input would change.
             """
     )
 

@@ -13,9 +13,9 @@ struct ReplayCommand: ParsableCommand {
         discussion: """
             CSV holds readings alone. Events without a time of their own lie in no span of time.
 
-            With --into nothing is printed: the events are folded into another database of views, under other tariffs if \
-            --tariffs names any. What happened outside --from and --to is left out, declarations are not. Neither the log \
-            nor the views of the data directory change, no lock is taken, and nothing is sent.
+            With --into nothing is printed: the events are folded into another database of views, under other tariffs \
+            if --tariffs names any. What happened outside --from and --to is left out, declarations are not. \
+            Neither the log nor the views of the data directory change, no lock is taken, and nothing is sent.
             """
     )
 

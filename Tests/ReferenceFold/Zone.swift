@@ -14,7 +14,8 @@ final class Zone: Sendable {
     private static let known = Mutex<[Text: Zone]>([:])
     /// IANA's names without a place.
     private static let singleNames = """
-        CET CST6CDT Cuba EET EST EST5EDT Egypt Eire GB GB-Eire GMT GMT+0 GMT-0 GMT0 Greenwich HST Hongkong Iceland Iran \
+        CET CST6CDT Cuba EET EST EST5EDT Egypt Eire GB GB-Eire GMT GMT+0 GMT-0 GMT0 Greenwich HST Hongkong Iceland \
+        Iran \
         Israel Jamaica Japan Kwajalein Libya MET MST MST7MDT NZ NZ-CHAT Navajo PRC PST8PDT Poland Portugal ROC ROK \
         Singapore Turkey UCT UTC Universal W-SU WET Zulu
         """.split(separator: " ")

@@ -81,7 +81,8 @@ import Testing
             ]
         )
         let text = """
-            modbus,host=h,name=Meter\\ 1,slave_id=1 energy_import=10.5,energy_export=2i,voltage=230.1 1735689600000000000
+            modbus,host=h,name=Meter\\ 1,slave_id=1 energy_import=10.5,energy_export=2i,voltage=230.1 \
+            1735689600000000000
             mqtt_consumer,topic=site/2 energy_import=3 1735689600000000000
             plain energy_import=4 1735689600000000000
             cpu usage=5 1735689600000000000

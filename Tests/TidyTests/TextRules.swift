@@ -19,9 +19,9 @@ enum TextRules {
         for (i, line) in file.lines.enumerated() {
             if line.contains("\t") { found.append(Finding(path: file.path, line: i + 1, text: "a tab")) }
             if line.last == " " { found.append(Finding(path: file.path, line: i + 1, text: "a space at the end")) }
-            // Code is the formatter's to wrap, which leaves texts alone.
-            let isComment = line.drop { $0 == " " }.hasPrefix("//")
-            if file.isSwift, isComment, line.count > maximumColumnCount {
+            // A sample that a test reads may be one long line.
+            let isSample = !file.isSource && line.contains("\"")
+            if file.isSwift, !isSample, line.count > maximumColumnCount {
                 found.append(Finding(path: file.path, line: i + 1, text: "\(line.count) columns"))
             }
         }
@@ -70,7 +70,7 @@ enum WordRules {
         var banned = ["try!"]
         let name = file.path.split(separator: "/").last ?? ""
         let isClock = file.target == "meterfold" && name.contains("Clock")
-        if file.isSource, file.target != "meterfold" { banned.append("print(") }
+        if !(file.isSource && file.target == "meterfold") { banned.append("print(") }
         if file.isSource, !isClock { banned += ["Date()", "Date.now"] }
         if file.isSource, ["MeterModel", "Billing", "Projections", "Telegrams"].contains(file.target) {
             banned += ["Double", "Float"]
