@@ -86,7 +86,7 @@ let tests: [Target] = [
     ),
     .testTarget(
         name: "TelegramsTests",
-        dependencies: ["Telegrams", "MeterModel", "TimeZones"],
+        dependencies: ["Telegrams", "MeterModel", "TimeZones", "SharedFiles"],
         swiftSettings: settings
     ),
     .testTarget(
@@ -97,18 +97,20 @@ let tests: [Target] = [
     .testTarget(name: "ReadModelTests", dependencies: ["ReadModel", "MeterModel"], swiftSettings: settings),
     // The slow, from-scratch fold, written from the semantics alone: the oracle of the fast one.
     .target(name: "ReferenceFold", path: "Tests/ReferenceFold", swiftSettings: settings),
-    .testTarget(name: "ReferenceFoldTests", dependencies: ["ReferenceFold"], swiftSettings: settings),
+    // What several suites read that is not part of the repository.
+    .target(name: "SharedFiles", path: "Tests/SharedFiles", swiftSettings: settings),
+    .testTarget(name: "ReferenceFoldTests", dependencies: ["ReferenceFold", "SharedFiles"], swiftSettings: settings),
     .testTarget(
         name: "ProjectionsTests",
         dependencies: [
             "Projections", "Billing", "ReadModel", "EventStorage", "RecordLog", "Admission", "Telegrams", "MeterModel",
-            "TimeZones", "ReferenceFold",
+            "TimeZones", "ReferenceFold", "SharedFiles",
         ],
         swiftSettings: settings
     ),
     .testTarget(
         name: "IngestTests",
-        dependencies: ["Ingest", "Telegrams", "MeterModel"],
+        dependencies: ["Ingest", "Telegrams", "MeterModel", "SharedFiles"],
         swiftSettings: settings
     ),
     .testTarget(
@@ -116,7 +118,7 @@ let tests: [Target] = [
         dependencies: ["FleetSimulator", "Telegrams", "MeterModel"],
         swiftSettings: settings
     ),
-    .testTarget(name: "ScenarioTests", dependencies: ["meterfold"], swiftSettings: settings),
+    .testTarget(name: "ScenarioTests", dependencies: ["meterfold", "SharedFiles"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
 ]
 

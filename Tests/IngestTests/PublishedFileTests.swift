@@ -1,12 +1,13 @@
 import Foundation
 import MeterModel
+import SharedFiles
 import Telegrams
 import Testing
 
 @testable import Ingest
 
 /// Files as meters' makers publish them, against the same readings as events.
-@Suite(.enabled(if: SharedFixtures.areThere, "shared fixtures are absent"))
+@Suite(.enabled(if: SharedFolder.isThere, "shared fixtures are absent"))
 struct PublishedFileTests {
     /// Zones as plain tables: what the published files need.
     private struct Zones: ZoneSource {
@@ -47,7 +48,7 @@ struct PublishedFileTests {
     }
 
     private func read(_ path: String, _ options: InputOptions) throws -> [String: [Point]] {
-        let reader = InputReader(try InputSource(path: SharedFixtures.url("fixtures/\(path)").path), options: options)
+        let reader = InputReader(try InputSource(path: SharedFolder.path("fixtures/\(path)")), options: options)
         var batch = DecodedBatch()
         var points: [String: [Point]] = [:]
         while try reader.next(into: &batch) {

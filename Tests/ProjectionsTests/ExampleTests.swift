@@ -1,5 +1,6 @@
 import MeterModel
 import ReadModel
+import SharedFiles
 import Testing
 
 /// The worked examples of the semantics that flat tariffs and the rule `zero` are enough for.
@@ -8,13 +9,13 @@ struct ExampleTests {
     private static let withinReach = ["01", "04", "05", "06", "07", "08", "09", "13", "16", "17"]
 
     static var examples: [String] {
-        SharedFiles.names(in: "examples").filter { name in withinReach.contains { name.hasPrefix($0 + "-") } }
+        SharedFolder.names(in: "examples").filter { name in withinReach.contains { name.hasPrefix($0 + "-") } }
     }
 
     @Test("Every expected file comes out, in one batch and line by line", arguments: examples, [false, true])
     func comesOut(_ example: String, lineByLine: Bool) throws {
         let pipeline = try Pipeline()
-        let lines = try SharedFiles.lines("examples/\(example)/events.ndjson")
+        let lines = try SharedFolder.lines("examples/\(example)/events.ndjson")
         var outcomes: [LineOutcome] = []
         if lineByLine {
             for (i, line) in lines.enumerated() {
@@ -35,11 +36,11 @@ struct ExampleTests {
         for (i, outcome) in outcomes.enumerated() {
             if case .refused(let code) = outcome { refused.append("{\"line\":\(i + 1),\"code\":\"\(code)\"}") }
         }
-        let files = SharedFiles.names(in: "examples/\(example)/expected")
+        let files = SharedFolder.names(in: "examples/\(example)/expected")
         #expect(!files.isEmpty)
         if !files.contains("refused.json") { #expect(refused == []) }
         for file in files {
-            let expected = compactRows(try SharedFiles.lines("examples/\(example)/expected/\(file)"))
+            let expected = compactRows(try SharedFolder.lines("examples/\(example)/expected/\(file)"))
             let parts = file.split(separator: ".").map(String.init)
             guard parts[0] != "refused" else {
                 #expect(refused == expected)

@@ -1,3 +1,4 @@
+import SharedFiles
 import Testing
 
 @testable import ReferenceFold
@@ -37,7 +38,7 @@ struct ExampleTests {
     ]
 
     static var examples: [String] {
-        SharedFiles.names(in: "examples").filter { $0 != "README.md" }
+        SharedFolder.names(in: "examples").filter { $0 != "README.md" }
     }
 
     @Test(arguments: examples)
@@ -50,16 +51,16 @@ struct ExampleTests {
             }
         }
         var refused: [String] = []
-        for (index, line) in try SharedFiles.lines("examples/\(example)/events.ndjson").enumerated() {
+        for (index, line) in try SharedFolder.lines("examples/\(example)/events.ndjson").enumerated() {
             if case .refused(let code) = fold.ingest(ndjsonLine: line) {
                 refused.append("{\"line\":\(index + 1),\"code\":\"\(code)\"}")
             }
         }
-        let files = SharedFiles.names(in: "examples/\(example)/expected")
+        let files = SharedFolder.names(in: "examples/\(example)/expected")
         #expect(!files.isEmpty)
         if !files.contains("refused.json") { #expect(refused == []) }
         for file in files {
-            let expected = compactRows(try SharedFiles.lines("examples/\(example)/expected/\(file)"))
+            let expected = compactRows(try SharedFolder.lines("examples/\(example)/expected/\(file)"))
             if file == "refused.json" {
                 #expect(refused == expected)
             } else {

@@ -1,4 +1,5 @@
 import Foundation
+import SharedFiles
 import Testing
 
 /// Fleet files: what they declare, what is left alone, and what it costs to change the past.

@@ -1,4 +1,5 @@
 import Foundation
+import SharedFiles
 import Testing
 
 /// The worked examples that come with the semantics, told to the program as their page says.

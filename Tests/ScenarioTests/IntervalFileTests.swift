@@ -1,4 +1,5 @@
 import Foundation
+import SharedFiles
 import Testing
 
 /// Published files of intervals, read by the shipped profiles.

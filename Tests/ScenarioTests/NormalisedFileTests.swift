@@ -1,4 +1,5 @@
 import Foundation
+import SharedFiles
 import Testing
 
 /// The published measurements as events, compressed as they lie there.

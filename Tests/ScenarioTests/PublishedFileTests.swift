@@ -1,4 +1,5 @@
 import Foundation
+import SharedFiles
 import Testing
 
 /// Meters' exports as published, read by the shipped profiles.

@@ -1,3 +1,4 @@
+import SharedFiles
 import Testing
 
 /// The same input again, in pieces, or in another order.

@@ -1,3 +1,4 @@
+import SharedFiles
 import Testing
 
 /// The log poured out again: whole, in part, and into another data directory.

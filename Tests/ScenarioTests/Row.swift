@@ -1,4 +1,5 @@
 import Foundation
+import SharedFiles
 
 /// A JSON object as it was printed: names in order, values as their text.
 struct Row: Hashable, CustomStringConvertible {
@@ -17,7 +18,7 @@ struct Row: Hashable, CustomStringConvertible {
     /// - Parameter line: one object; a comma behind it is passed over.
     /// - Throws: `Fault` where it is none.
     init(_ line: String) throws {
-        let text = Row.compact(line)
+        let text = compactRow(line)
         guard text.first == "{", text.last == "}" else { throw Fault(description: "no object: \(line)") }
         for part in Row.split(text.dropFirst().dropLast(), at: UInt8(ascii: ",")) {
             let halves = Row.split(part, at: UInt8(ascii: ":"))
@@ -63,20 +64,6 @@ struct Row: Hashable, CustomStringConvertible {
     }
 
     // MARK: Text
-
-    private static func compact(_ line: String) -> String {
-        var bytes: [UInt8] = []
-        var isInString = false
-        var isEscaped = false
-        for byte in line.utf8 {
-            if !isInString, byte == UInt8(ascii: " ") { continue }
-            if byte == UInt8(ascii: "\""), !isEscaped { isInString.toggle() }
-            isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
-            bytes.append(byte)
-        }
-        if bytes.last == UInt8(ascii: ",") { bytes.removeLast() }
-        return String(decoding: bytes, as: UTF8.self)
-    }
 
     /// Splits at a byte that lies in no string and no inner object.
     private static func split(_ text: Substring, at separator: UInt8) -> [Substring] {

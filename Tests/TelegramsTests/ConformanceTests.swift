@@ -1,11 +1,12 @@
 import Foundation
 import MeterModel
+import SharedFiles
 import Testing
 
 @testable import Telegrams
 
 /// Public conformance suites, read from outside the repository.
-@Suite(.enabled(if: SharedFixtures.areThere, "shared fixtures are absent"))
+@Suite(.enabled(if: SharedFolder.isThere, "shared fixtures are absent"))
 struct ConformanceTests {
     /// An object that gives a name twice must be taken by RFC 8259's letter; the semantics (section 1) refuse it.
     private static let duplicateNames = ["y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"]
@@ -13,8 +14,8 @@ struct ConformanceTests {
     @Test func `JSONTestSuite`() throws {
         let folder = "fixtures/suites/JSONTestSuite/test_parsing"
         var counts = (accepted: 0, refused: 0, free: 0)
-        for file in try SharedFixtures.files(in: folder) where file.hasSuffix(".json") {
-            let bytes = try SharedFixtures.bytes("\(folder)/\(file)")
+        for file in try SharedFolder.files(in: folder) where file.hasSuffix(".json") {
+            let bytes = try SharedFolder.bytes("\(folder)/\(file)")
             let isAccepted = ConformanceTests.isJSON(bytes)
             switch file.prefix(2) {
             case "y_":
@@ -42,13 +43,13 @@ struct ConformanceTests {
 
     @Test func `csv-spectrum`() throws {
         let folder = "fixtures/suites/csv-spectrum"
-        for file in try SharedFixtures.files(in: "\(folder)/csvs") where file.hasSuffix(".csv") {
-            let bytes = try SharedFixtures.bytes("\(folder)/csvs/\(file)")
+        for file in try SharedFolder.files(in: "\(folder)/csvs") where file.hasSuffix(".csv") {
+            let bytes = try SharedFolder.bytes("\(folder)/csvs/\(file)")
             if file == ConformanceTests.quotesWithinFields {
                 #expect(ConformanceTests.records(bytes) == nil)
                 continue
             }
-            let json = Data(try SharedFixtures.bytes("\(folder)/json/\(file.dropLast(4)).json"))
+            let json = Data(try SharedFolder.bytes("\(folder)/json/\(file.dropLast(4)).json"))
             let expected = try #require(try JSONSerialization.jsonObject(with: json) as? [[String: String]])
             let records = try #require(ConformanceTests.records(bytes), "\(file)")
             let header = try #require(records.first)
@@ -115,7 +116,7 @@ struct ConformanceTests {
     }
 
     private static func corpus() throws -> Corpus {
-        let bytes = try SharedFixtures.bytes("fixtures/suites/influx-line-protocol/corpus_subset.json")
+        let bytes = try SharedFolder.bytes("fixtures/suites/influx-line-protocol/corpus_subset.json")
         return try JSONDecoder().decode(Corpus.self, from: Data(bytes))
     }
 
@@ -148,7 +149,7 @@ struct ConformanceTests {
     }
 
     @Test func `The worked example of refused lines, as far as it needs no declarations`() throws {
-        let decoded = decode(try SharedFixtures.bytes("examples/16-refused-lines/events.ndjson")) { NDJSONDecoder() }
+        let decoded = decode(try SharedFolder.bytes("examples/16-refused-lines/events.ndjson")) { NDJSONDecoder() }
         let codes = Dictionary(uniqueKeysWithValues: decoded.refusals.map { ($0.line, $0.code) })
         #expect(
             codes == [
@@ -160,7 +161,7 @@ struct ConformanceTests {
 
     @Test(arguments: ["01-flat-crossing", "08-exchange-told-late", "12-clear-and-re-arm", "13-interval-readings"])
     func `The worked examples have no fault that a decoder finds`(folder: String) throws {
-        let decoded = decode(try SharedFixtures.bytes("examples/\(folder)/events.ndjson")) { NDJSONDecoder() }
+        let decoded = decode(try SharedFolder.bytes("examples/\(folder)/events.ndjson")) { NDJSONDecoder() }
         #expect(decoded.refusals.isEmpty, "\(decoded.refusals)")
     }
 }
