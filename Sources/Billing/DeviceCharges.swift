@@ -84,7 +84,4 @@ package struct DeviceCharges: Sendable {
         standing = days.map { schedule.standingCharges($0) } ?? .zero
         return true
     }
-
-    /// What an interval costs by time of use, tax included (tiers apart).
-    package func exactCharge(_ interval: MeteredInterval) -> Money { schedule.exactCharge(interval) }
 }

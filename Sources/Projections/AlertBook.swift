@@ -74,13 +74,6 @@ struct AlertBook {
         }
     }
 
-    /// Whether an episode's crossing was pushed: without that it has no other jobs.
-    func hasCrossedJob(rule: String, episode: Int64) -> Bool {
-        episodes.indices.contains {
-            ByteName(episodes[$0].rule) == ByteName(rule) && episodes[$0].episode == episode && pushes[$0].hasCrossedJob
-        }
-    }
-
     // MARK: Rules
 
     /// By name.

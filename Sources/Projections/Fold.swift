@@ -123,6 +123,8 @@ package final class Fold {
         to fold: SeriesFold,
         firstPosition: UInt64
     ) {
+        let device = owners[Int(readings[0].series)]
+        let isCharged = device.billingSeries == readings[0].series && device.hasBalance
         for (i, reading) in readings.enumerated() {
             change.clear()
             if reading.at > asOf.milliseconds {
@@ -131,8 +133,7 @@ package final class Fold {
                 fold.receive(reading, position: firstPosition + UInt64(i), &change)
             }
             fold.noteDirty(change)
-            let device = owners[Int(readings[0].series)]
-            if device.billingSeries == readings[0].series, device.hasBalance { charge(device) }
+            if isCharged { charge(device) }
         }
         enqueue(series: readings[0].series)
     }
@@ -176,13 +177,11 @@ package final class Fold {
         let tiers: Money
         let standing: Money
         let standingDays: ClosedRange<Int>?
-        let hasBalance: Bool
 
         init(_ device: DeviceFold) {
             tiers = device.charges.tiers.total
             standing = device.charges.standing
             standingDays = device.charges.standingDays
-            hasBalance = device.hasBalance
         }
     }
 
@@ -255,9 +254,11 @@ package final class Fold {
             for interval in change.added { tiers.add(interval, sign: -1, device.schedule) }
         }
         var drops: [CrossingLine.Drop] = []
-        for day in device.charges.standingDays ?? 0...0 where snapshot.standingDays?.contains(day) != true {
-            let amount = device.schedule.standingCharges(day...day)
-            if amount > .zero { drops.append(CrossingLine.Drop(at: device.zone.start(ofDay: day), amount: amount)) }
+        if let days = device.charges.standingDays {
+            for day in days where snapshot.standingDays?.contains(day) != true {
+                let amount = device.schedule.standingCharges(day...day)
+                if amount > .zero { drops.append(CrossingLine.Drop(at: device.zone.start(ofDay: day), amount: amount)) }
+            }
         }
         return CrossingLine(schedule: device.schedule, tiers: tiers, drops: drops)
     }

@@ -13,7 +13,7 @@ package final class ViewProjector {
     private let zones: any ZoneSource
 
     /// - Parameters:
-    ///   - store: new views, or such as `loadWritten` is told to bring the fold to.
+    ///   - store: new views, or such as `assumeWritten` is told to bring the fold to.
     ///   - zones: the rules by which local hours and days are cut.
     ///   - asOf: only what was true at this instant counts; nil: all that is known. Good for consumption, balance and
     ///     ledger.
