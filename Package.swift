@@ -46,7 +46,7 @@ let modules: [Target] = [
     // Pure folds, and the runner that commits rows, outbox and checkpoint in one transaction.
     .target(
         name: "Projections",
-        dependencies: ["MeterModel", "EventStorage", "Billing", "ReadModel"],
+        dependencies: ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel"],
         swiftSettings: settings
     ),
     // Files and stdin into batches, batches into the log, refused lines into quarantine.

@@ -12,6 +12,7 @@ struct Meterfold: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             InitCommand.self, ApplyCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self,
+            ExplainCommand.self,
             PushCommand.self, ReplayCommand.self, CompareCommand.self, RebuildCommand.self, VerifyCommand.self,
             LogCommand.self, SimulateCommand.self,
         ]

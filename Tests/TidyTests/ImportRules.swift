@@ -10,7 +10,7 @@ enum ImportRules {
         "Admission": ["MeterModel"],
         "Billing": ["MeterModel"],
         "ReadModel": ["MeterModel", "GRDB", "GRDBSQLite"],
-        "Projections": ["MeterModel", "EventStorage", "Billing", "ReadModel"],
+        "Projections": ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel"],
         "Ingest": ["MeterModel", "Telegrams", "Admission", "EventStorage", "CLZ4", "CZlib", "Yams"],
         "FleetSimulator": ["MeterModel"],
         "meterfold": [
