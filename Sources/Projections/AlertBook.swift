@@ -65,6 +65,11 @@ struct AlertBook {
     /// From this clock on a reminder is due.
     private(set) var nextReminderAt = Int64.max
 
+    /// Every rule that is set: its level, and the balance above which it is armed again.
+    var levels: [(name: ByteName, level: Money, rearm: Money)] {
+        rules.map { (ByteName($0.rule.rule), $0.level, $0.rearm) }
+    }
+
     mutating func markWritten() { unwritten.removeAll(keepingCapacity: true) }
 
     func isOpen(rule: String, episode: Int64) -> Bool {

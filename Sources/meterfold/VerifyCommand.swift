@@ -9,11 +9,16 @@ struct VerifyCommand: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Checks every block of the log, its chain, indexes and pre-written space.",
-        discussion: "Reads only. Exits 1 if anything is damaged, and names it by segment, offset and positions."
+        abstract: "Checks every block of the log, its chain, indexes and pre-written space, and the conservation laws.",
+        discussion: """
+            Intervals against registers, buckets against intervals, ledger against balance, pushes against episodes. \
+            Reads only, beside a writer too. Exits 1 if anything is damaged, named by segment, offset and positions, or \
+            if a law does not hold, named by device.
+            """
     )
 
     @OptionGroup var location: DataOption
+    @Flag(help: "Check the log alone, not the conservation laws.") var logOnly = false
     @Option(help: "How the result is printed.") var format: Format = .table
 
     func run() throws {
@@ -23,12 +28,18 @@ struct VerifyCommand: ParsableCommand {
         let expected = try? ViewStore.openForReading(path: directory.views).read { try $0.meta().checkpoint }
         let start = SystemClock.uptimeSeconds()
         let report = try EventLogVerification.run(directory: directory.path, expectedHead: expected ?? .origin)
+        var laws = LawVerification()
+        if report.hasDamage {
+            laws.notices.append("the conservation laws are not checked: the log is damaged")
+        } else if !logOnly {
+            laws = try LawVerification.run(directory, head: Position(report.log.head))
+        }
         let seconds = SystemClock.uptimeSeconds() - start
-        if format == .json { printJSON(report, seconds) } else { printText(report, seconds) }
-        if report.hasDamage { throw ExitCode(1) }
+        if format == .json { printJSON(report, laws, seconds) } else { printText(report, laws, seconds) }
+        if report.hasDamage || !laws.findings.isEmpty { throw ExitCode(1) }
     }
 
-    private func printText(_ report: EventVerificationReport, _ seconds: Double) {
+    private func printText(_ report: EventVerificationReport, _ laws: LawVerification, _ seconds: Double) {
         for finding in report.log.findings { Terminal.print(finding.description) }
         for positions in report.wrongIndexes {
             Terminal.print(
@@ -36,18 +47,25 @@ struct VerifyCommand: ParsableCommand {
                     + "is not that of its blocks"
             )
         }
+        for finding in laws.findings { Terminal.print(finding.description) }
+        for notice in laws.notices { Terminal.print("notice: \(notice)") }
         let log = report.log
         Terminal.print(
             "\(log.recordCount) events in \(log.blockCount) blocks of \(log.segmentCount) segments, "
                 + "\(log.liveByteCount) bytes, checked in \(SecondsText(seconds)) s"
         )
         Terminal.print("chain \(log.chain) at position \(log.head)")
-        Terminal.print(report.hasDamage ? "DAMAGED" : "sound")
+        if let subject = laws.subject {
+            let words = subject == .views ? "the views" : "a fold"
+            let result = laws.findings.isEmpty ? "hold" : "do NOT hold, \(laws.findings.count) violations"
+            Terminal.print("conservation laws of \(words) at position \(laws.position.rawValue): \(result)")
+        }
+        Terminal.print(report.hasDamage ? "DAMAGED" : laws.findings.isEmpty ? "sound" : "VIOLATED")
     }
 
-    private func printJSON(_ report: EventVerificationReport, _ seconds: Double) {
+    private func printJSON(_ report: EventVerificationReport, _ laws: LawVerification, _ seconds: Double) {
         var line = JSONLine()
-        line.add("sound", !report.hasDamage)
+        line.add("sound", !report.hasDamage && laws.findings.isEmpty)
         line.add("head", Int64(report.log.head))
         line.add("chain", report.log.chain.description)
         line.add("events", Int64(report.log.recordCount))
@@ -56,6 +74,27 @@ struct VerifyCommand: ParsableCommand {
         line.add("bytes", report.log.liveByteCount)
         line.add("prewrittenBytes", report.log.prewrittenByteCount)
         line.add("seconds", raw: "\(SecondsText(seconds))")
+        line.add("lawsCheckedOn", laws.subject?.rawValue)
+        if laws.subject != nil { line.add("lawsPosition", Int64(laws.position.rawValue)) }
+        line.add("notices", raw: "[" + laws.notices.map(JSONLine.quoted).joined(separator: ", ") + "]")
+        let findings = objects(report) + laws.findings.map(object)
+        line.add("findings", raw: "[" + findings.joined(separator: ", ") + "]")
+        Terminal.print(line.text)
+    }
+
+    private func object(_ finding: LawFinding) -> String {
+        var line = JSONLine()
+        line.add("severity", "violation")
+        line.add("kind", finding.law.rawValue)
+        line.add("device", finding.device)
+        line.add("subject", finding.subject)
+        line.add("expected", finding.expected)
+        line.add("found", finding.found)
+        line.add("text", finding.text)
+        return line.text
+    }
+
+    private func objects(_ report: EventVerificationReport) -> [String] {
         let findings = report.log.findings.map { finding in
             var line = JSONLine()
             line.add("severity", finding.severity.rawValue)
@@ -78,7 +117,6 @@ struct VerifyCommand: ParsableCommand {
             line.add("text", "the segment's index is not that of its blocks")
             return line.text
         }
-        line.add("findings", raw: "[" + (findings + indexes).joined(separator: ", ") + "]")
-        Terminal.print(line.text)
+        return findings + indexes
     }
 }

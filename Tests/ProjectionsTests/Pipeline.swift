@@ -167,6 +167,9 @@ final class Pipeline {
 
     func commit() throws { try projector.commit(chain: writer.chain.bytes) }
 
+    /// Where the committed rows break a conservation law.
+    func lawFindings() throws -> [LawFinding] { try projector.findings(against: ViewAudit.run(store)) }
+
     // MARK: Restart
 
     /// Goes on as a new process does: the log is opened and read again, the store kept or made anew.
