@@ -207,10 +207,10 @@ final class Pipeline {
         }
     }
 
-    /// New views of the log up to a position.
-    func rebuilt(through last: Position? = nil) throws -> ViewStore {
+    /// New views of the log up to a position, or of what was true at an instant.
+    func rebuilt(through last: Position? = nil, asOf: Instant? = nil) throws -> ViewStore {
         let fresh = try ViewStore.inMemory()
-        let projector = ViewProjector(store: fresh, zones: testZones)
+        let projector = ViewProjector(store: fresh, zones: testZones, asOf: asOf)
         let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
         var directory = SeriesDirectory()
         try reader.forEachBlock(from: .origin, through: last) { block in
@@ -220,5 +220,12 @@ final class Pipeline {
         }
         try projector.commit(chain: writer.chain.bytes)
         return fresh
+    }
+
+    /// How a device's balance comes about; nil where no event names it.
+    func explanation(of device: String, through last: Position? = nil, asOf: Instant? = nil) throws -> Explanation? {
+        let explainer = DeviceExplainer(device: device, zones: testZones, asOf: asOf)
+        try explainer.read(EventLogReader(directory: "data", fileSystem: fileSystem), through: last)
+        return explainer.explanation()
     }
 }
