@@ -12,8 +12,8 @@ struct VerifyCommand: ParsableCommand {
         abstract: "Checks every block of the log, its chain, indexes and pre-written space, and the conservation laws.",
         discussion: """
             Intervals against registers, buckets against intervals, ledger against balance, pushes against episodes. \
-            Reads only, beside a writer too. Exits 1 if anything is damaged, named by segment, offset and positions, or \
-            if a law does not hold, named by device.
+            Reads only, beside a writer too. Exits 1 if anything is damaged, named by segment, offset and positions, \
+            or if a law does not hold, named by device.
             """
     )
 

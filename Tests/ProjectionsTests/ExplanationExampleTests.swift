@@ -1,14 +1,15 @@
 import MeterModel
 import Projections
+import SharedFiles
 import Testing
 
 /// Explanations of the worked examples, figure by figure and word by word.
 @Suite("Explained examples")
 struct ExplanationExampleTests {
     private func pipeline(_ example: String, declaring declarations: [String] = []) throws -> Pipeline? {
-        guard SharedFiles.folder != nil else { return nil }
+        guard SharedFolder.isThere else { return nil }
         let pipeline = try Pipeline()
-        _ = try pipeline.ingest(declarations + SharedFiles.lines("examples/\(example)/events.ndjson"))
+        _ = try pipeline.ingest(declarations + SharedFolder.lines("examples/\(example)/events.ndjson"))
         return pipeline
     }
 

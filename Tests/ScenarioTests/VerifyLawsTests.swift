@@ -1,4 +1,5 @@
 import Foundation
+import SharedFiles
 import Testing
 
 /// `verify` holds the views against the conservation laws and names the device where one fails.
