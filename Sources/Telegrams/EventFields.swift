@@ -72,6 +72,7 @@ enum EventFields {
         )
     }
 
+    /// Here alone `null` says something: back to the default.
     private static func deviceRegistered(_ fields: JSONFields) throws(Refusal) -> DeviceRegistered {
         try check(
             fields,
@@ -97,6 +98,7 @@ enum EventFields {
         device.account = try fields.optionalName("account")
         device.tariff = try fields.optionalName("tariff")
         if fields.has("alerts") { device.alerts = try AlertRuleFields.rules(fields) }
+        for (name, reset) in DeviceResets.fields where fields.isNull(name) { device.resets.insert(reset) }
         return device
     }
 

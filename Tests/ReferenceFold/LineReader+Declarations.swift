@@ -11,10 +11,13 @@ extension LineReader {
         let known = device.map { admission.device($0) }
         let utility = utility()
         let isDefaulted = !fields.has("utility")
-        let given = fields.unit("unit") ?? (isDefaulted ? defaults.defaultUnit : defaults.unit.flatMap(MeterUnit.init))
-        let register =
-            fields.name("register") ?? (isDefaulted ? defaults.defaultRegister : defaults.register.map { Text($0) })
-        let unit = given ?? known?.declaredUnit ?? utility?.unit
+        // `null` on a known device is no field left out: nothing fills it in.
+        let nulls = known?.isRegistered ?? false ? fields.nulls : []
+        let filledUnit = isDefaulted ? defaults.defaultUnit : defaults.unit.flatMap(MeterUnit.init)
+        let given = fields.unit("unit") ?? (nulls.contains("unit") ? nil : filledUnit)
+        let filledRegister = isDefaulted ? defaults.defaultRegister : defaults.register.map { Text($0) }
+        let register = fields.name("register") ?? (nulls.contains("register") ? nil : filledRegister)
+        let unit = given ?? (nulls.contains("unit") ? nil : known?.declaredUnit) ?? utility?.unit
         check(utility, unit, against: known?.dimension)
 
         var registration = Registration(utility: utility ?? .electricity, unit: given, register: register, alerts: [])
@@ -28,6 +31,7 @@ extension LineReader {
         registration.tariff = tariff(for: device, dimension: unit?.dimension)
         registration.from = fields.date("from")
         registration.alerts = alerts()
+        registration.nulls = nulls
         guard let device, utility != nil else { return nil }
         return .registered(device: device, registration)
     }

@@ -35,6 +35,22 @@ import Testing
         #expect(version.tax == (try decimal("13")))
     }
 
+    @Test func `null in a registration goes back to the default, and is written as it is read`() throws {
+        let line = #"""
+            {"event": "DeviceRegistered", "device": "E-1", "utility": "gas", "unit": null, "register": null, "timezone": null, "multiplier": null, "modulus": null, "maxRate": null, "gapAfter": null, "account": null, "alerts": null}
+            """#
+        let read = try event(line)
+        #expect(read == .deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas, resets: .all)))
+        var encoder = NDJSONEncoder()
+        encoder.append(read)
+        #expect(String(decoding: encoder.bytes, as: UTF8.self) == line + "\n")
+        // What has no default, and what no event takes back, counts as left out.
+        let others =
+            #"{"event":"DeviceRegistered","device":"E-1","utility":"gas","tariff":null,"from":null,"note":null}"#
+        #expect(try event(others) == .deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas)))
+        #expect(ndjson(others.replacing(#""gas""#, with: "null")).codes == [.missingField])
+    }
+
     @Test(arguments: [
         #"[]"#, #"[{"from":"2026-01-01","default":"-0.1"}]"#, #"[{"from":"2026-01-01","default":"0.1234567"}]"#,
         #"[{"from":"2026-01-01","default":"100000.1"}]"#, #"[{"from":"2026-13-01","default":"1"}]"#,
