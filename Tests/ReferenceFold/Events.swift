@@ -106,7 +106,7 @@ struct MultiplierCorrection: Sendable {
     let multiplier: Int128
 }
 
-/// `DeviceRegistered`: what is given; of the rest what is `null` goes back to its default, the others stay as they were.
+/// `DeviceRegistered`: what is given; of the rest what is `null` goes back to its default, the others stay.
 struct Registration: Sendable {
     var utility: Utility
     var unit: MeterUnit?

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// `null` in a fleet file: what goes back to its default, what that moves, and what cannot.
@@ -165,7 +166,8 @@ struct ResetTests {
 
             """
         )
-        #expect(try scenario.query("episodes").filter { $0[json: "open"] != "false" }.isEmpty == false)
+        let opened = try scenario.query("episodes").filter { $0[json: "clearedPosition"] == "null" }
+        #expect(opened.map { $0["rule"] } == ["low"])
         scenario.expect(exit: 0, try apply(scenario, "devices: [ { id: E-1, alerts: null } ]\n"))
         let open = try scenario.query("episodes").filter { $0[json: "clearedPosition"] == "null" }
         #expect(open.isEmpty, "\(open)")
