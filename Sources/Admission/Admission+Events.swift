@@ -164,7 +164,7 @@ extension Admission {
         }
         if let tariff = event.tariff { try checkTariff(tariff, unit.dimension, state, event.device) }
         if state.declaration.isRegistered { return event }
-        // There is nothing to reset yet: `null` is a field left out.
+        // There is nothing to reset yet.
         var event = event
         event.resets = []
         return event

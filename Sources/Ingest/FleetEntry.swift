@@ -106,9 +106,10 @@ struct FleetEntry {
             throw fault(in: "from", "from says since when a tariff holds; there is no tariff here")
         }
         let supplements = utility.map { ["utility": $0.name] } ?? [:]
-        guard case .deviceRegistered(let event) = try decode(supplements, addsVersion: false) else {
+        guard case .deviceRegistered(var event) = try decode(supplements, addsVersion: false) else {
             preconditionFailure("a DeviceRegistered was decoded as something else")
         }
+        for (name, reset) in DeviceResets.fields where value[name]?.isNull ?? false { event.resets.insert(reset) }
         return event
     }
 

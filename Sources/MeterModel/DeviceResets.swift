@@ -1,4 +1,4 @@
-/// Fields of `DeviceRegistered` that an event takes back to their defaults: on the wire those that are `null`.
+/// Fields of `DeviceRegistered` that an event takes back to their defaults.
 ///
 /// `tariff` and `from` are not among them, for no event takes back what a device was charged by. The raw values are
 /// part of the log's format.

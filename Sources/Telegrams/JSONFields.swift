@@ -6,12 +6,10 @@ import MeterModel
 /// object stands.
 struct JSONFields {
     private let members: [JSONMember]
-    private let nullNames: [String]
     let path: String
 
     init(_ members: [JSONMember], path: String = "") {
         self.members = members.filter { $0.value != .null }
-        nullNames = members.filter { $0.value == .null }.map(\.name)
         self.path = path
     }
 
@@ -26,9 +24,6 @@ struct JSONFields {
     subscript(name: String) -> JSONValue? { members.first { $0.name == name }?.value }
 
     func has(_ name: String) -> Bool { self[name] != nil }
-
-    /// Whether the field is there, and `null`.
-    func isNull(_ name: String) -> Bool { nullNames.contains(name) }
 
     func place(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 

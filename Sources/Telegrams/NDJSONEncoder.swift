@@ -130,22 +130,21 @@ package struct NDJSONEncoder {
     private mutating func declaration(_ event: DeviceRegistered) {
         field("device", event.device)
         field("utility", event.utility.name)
-        let resets = event.resets
-        field("unit", event.unit?.symbol, isNull: resets.contains(.unit))
-        field("register", event.register, isNull: resets.contains(.register))
-        field("timezone", event.timezone, isNull: resets.contains(.timezone))
-        field("multiplier", event.multiplier?.description, isNull: resets.contains(.multiplier))
-        field("modulus", event.modulus?.description, isNull: resets.contains(.modulus))
-        field("maxRate", event.maxRate?.description, isNull: resets.contains(.maxRate))
-        let gapAfter = event.gapAfterMilliseconds.map { Milliseconds.text($0) }
-        field("gapAfter", gapAfter, isNull: resets.contains(.gapAfter))
-        field("account", event.account, isNull: resets.contains(.account))
+        field("unit", event.unit?.symbol)
+        field("register", event.register)
+        field("timezone", event.timezone)
+        field("multiplier", event.multiplier?.description)
+        field("modulus", event.modulus?.description)
+        field("maxRate", event.maxRate?.description)
+        field("gapAfter", event.gapAfterMilliseconds.map { Milliseconds.text($0) })
+        field("account", event.account)
         field("tariff", event.tariff)
         field("from", event.from?.description)
-        if resets.contains(.alerts) { literal("alerts", "null") }
         if let alerts = event.alerts {
             list("alerts", alerts) { encoder, rule in encoder.object { $0.alertRule(rule) } }
         }
+        let resets = DeviceResets.fields.filter { event.resets.contains($0.reset) }
+        if !resets.isEmpty { list("resets", resets) { $0.string($1.name) } }
     }
 
     private mutating func alertRule(_ rule: AlertRule) {
@@ -260,10 +259,6 @@ package struct NDJSONEncoder {
         guard let text else { return }
         key(name)
         string(text)
-    }
-
-    private mutating func field(_ name: StaticString, _ text: String?, isNull: Bool) {
-        if isNull { literal(name, "null") } else { field(name, text) }
     }
 
     private mutating func field(_ name: StaticString, _ instant: Instant?) { field(name, instant?.rfc3339) }

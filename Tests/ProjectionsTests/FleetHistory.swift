@@ -185,7 +185,8 @@ struct FleetHistory {
     /// Takes some of what is declared back to its default.
     private mutating func reset(_ device: FleetMeter) {
         var text = "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),\"utility\":\"\(device.utility.name)\""
-        for (name, _) in DeviceResets.fields where random.oneIn(3) { text += ",\"\(name)\":null" }
+        let names = DeviceResets.fields.map(\.name).filter { _ in random.oneIn(3) }
+        text += ",\"resets\":[\(names.map { "\"\($0)\"" }.joined(separator: ","))]"
         add(text + "}", .declaration)
     }
 

@@ -274,7 +274,7 @@ extension Event {
     /// The rules an event sets or removes, of a device that was as `facts` before.
     fileprivate func ruleChanges(of facts: DeviceFacts?) -> [RuleChange] {
         switch self {
-        case .registered(_, let registration) where registration.nulls.contains("alerts"):
+        case .registered(_, let registration) where registration.resets.contains("alerts"):
             (facts?.rules.keys.filter { $0 != World.zeroRule } ?? []).map { RuleChange(name: $0, rule: nil) }
                 + [RuleChange(name: World.zeroRule, rule: .zero)]
         case .registered(_, let registration): registration.alerts

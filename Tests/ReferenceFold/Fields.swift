@@ -2,14 +2,11 @@
 /// told.
 struct Fields {
     private let members: [Text: JSON]
-    /// Names of fields that are there and `null`.
-    let nulls: Set<Text>
     var faults = Faults()
 
     /// Section 1: "`null` counts as left out".
     init(_ members: [Text: JSON]) {
         self.members = members.filter { $0.value != .null }
-        nulls = Set(members.filter { $0.value == .null }.keys)
     }
 
     /// Section 9: "unknown fields are refused"; `note` and `record` are allowed on every event.

@@ -32,7 +32,7 @@ struct DeviceFacts: Sendable {
         register = registration.declared("register", registration.register, else: register)
         timezone = registration.declared("timezone", registration.timezone, else: timezone)
         account = registration.declared("account", registration.account, else: account)
-        let isMultiplierReset = registration.nulls.contains("multiplier")
+        let isMultiplierReset = registration.resets.contains("multiplier")
         if let multiplier = registration.multiplier ?? (isMultiplierReset ? Segment.defaultMultiplier : nil) {
             settings.multiplier = Placed(position: position, value: multiplier)
         }
@@ -41,7 +41,7 @@ struct DeviceFacts: Sendable {
         settings.gapAfter =
             registration.declared("gapAfter", registration.gapAfter, else: settings.gapAfter)
             ?? SeriesSettings.defaultGapAfter
-        if registration.nulls.contains("alerts") { rules = [:] }
+        if registration.resets.contains("alerts") { rules = [:] }
         // "The same `from` again replaces."
         if let tariff = registration.tariff { assignments[registration.from] = tariff }
         for change in registration.alerts { rules[change.name] = change.rule }

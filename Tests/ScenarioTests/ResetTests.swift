@@ -52,9 +52,8 @@ struct ResetTests {
                 + "alert low at 5 -> none, alert zero at 0 told when cleared -> at 0"
         )
         let event =
-            #"{"event": "DeviceRegistered", "device": "E-1", "utility": "electricity", "unit": null, "register": null, "#
-            + #""timezone": null, "multiplier": null, "modulus": null, "maxRate": null, "gapAfter": null, "#
-            + #""account": null, "alerts": null}"#
+            #"{"event": "DeviceRegistered", "device": "E-1", "utility": "electricity", "resets": ["unit", "register", "#
+            + #""timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account", "alerts"]}"#
         #expect(try scenario.replay().last == event)
         let device = try #require(try scenario.query("devices").first)
         #expect(device["account"] == nil && device["unit"] == "kWh")
@@ -90,7 +89,7 @@ struct ResetTests {
         #expect(
             try scenario.replay().last
                 == #"{"event": "DeviceRegistered", "device": "E-1", "utility": "electricity", "multiplier": "3", "#
-                + #""account": null}"#
+                + #""resets": ["account"]}"#
         )
     }
 
@@ -193,8 +192,8 @@ struct ResetTests {
         scenario.expect(exit: 0, outcome)
         #expect(
             try scenario.replay().last
-                == #"{"event": "DeviceRegistered", "device": "E-1", "utility": "electricity", "timezone": null, "#
-                + #""account": null, "alerts": null}"#
+                == #"{"event": "DeviceRegistered", "device": "E-1", "utility": "electricity", "#
+                + #""resets": ["timezone", "account", "alerts"]}"#
         )
         let again = try apply(scenario, csv, name: "fleet.csv")
         #expect(again.output.contains("nothing to change"), "\(again.output)")

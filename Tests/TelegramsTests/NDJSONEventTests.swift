@@ -35,19 +35,22 @@ import Testing
         #expect(version.tax == (try decimal("13")))
     }
 
-    @Test func `null in a registration goes back to the default, and is written as it is read`() throws {
+    @Test func `A registration resets fields by name, and null is a field left out`() throws {
         let line = #"""
-            {"event": "DeviceRegistered", "device": "E-1", "utility": "gas", "unit": null, "register": null, "timezone": null, "multiplier": null, "modulus": null, "maxRate": null, "gapAfter": null, "account": null, "alerts": null}
+            {"event": "DeviceRegistered", "device": "E-1", "utility": "gas", "resets": ["unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account", "alerts"]}
             """#
         let read = try event(line)
         #expect(read == .deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas, resets: .all)))
         var encoder = NDJSONEncoder()
         encoder.append(read)
         #expect(String(decoding: encoder.bytes, as: UTF8.self) == line + "\n")
-        // What has no default, and what no event takes back, counts as left out.
         let others =
-            #"{"event":"DeviceRegistered","device":"E-1","utility":"gas","tariff":null,"from":null,"note":null}"#
+            #"{"event":"DeviceRegistered","device":"E-1","utility":"gas","account":null,"resets":null,"note":null}"#
         #expect(try event(others) == .deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas)))
+        for resets in [#""unit""#, #"["tariff"]"#, #"["account"],"account":"a""#, "[1]"] {
+            let line = #"{"event":"DeviceRegistered","device":"E-1","utility":"gas","resets":"# + resets + "}"
+            #expect(ndjson(line).codes == [.valueSyntax], "\(line)")
+        }
         #expect(ndjson(others.replacing(#""gas""#, with: "null")).codes == [.missingField])
     }
 
