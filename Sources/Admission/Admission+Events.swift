@@ -163,6 +163,10 @@ extension Admission {
             throw Admission.unitMismatch(event.device, unit)
         }
         if let tariff = event.tariff { try checkTariff(tariff, unit.dimension, state, event.device) }
+        if state.declaration.isRegistered { return event }
+        // There is nothing to reset yet.
+        var event = event
+        event.resets = []
         return event
     }
 

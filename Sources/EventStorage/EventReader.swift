@@ -14,7 +14,8 @@ enum EventReader {
         switch kind {
         case .readingCorrected: .readingCorrected(try readingCorrected(&reader))
         case .readingVoided: .readingVoided(try readingVoided(&reader))
-        case .deviceRegistered: .deviceRegistered(try deviceRegistered(&reader))
+        case .deviceRegistered: .deviceRegistered(try deviceRegistered(&reader, hasResets: false))
+        case .deviceRegisteredWithResets: .deviceRegistered(try deviceRegistered(&reader, hasResets: true))
         case .meterExchanged: .meterExchanged(try meterExchanged(&reader))
         case .multiplierCorrected: .multiplierCorrected(try multiplierCorrected(&reader))
         case .tariffPublished: .tariffPublished(try tariffPublished(&reader))
@@ -63,8 +64,11 @@ enum EventReader {
         )
     }
 
-    private static func deviceRegistered(_ reader: inout ByteReader) throws(MalformedBytes) -> DeviceRegistered {
+    private static func deviceRegistered(_ reader: inout ByteReader, hasResets: Bool) throws(MalformedBytes)
+        -> DeviceRegistered
+    {
         let present = try reader.presence(11)
+        let resets = hasResets ? try reader.resets(besides: present) : []
         return DeviceRegistered(
             device: try reader.text(),
             utility: try reader.utility(),
@@ -78,7 +82,8 @@ enum EventReader {
             account: present[7] ? try reader.text() : nil,
             tariff: present[8] ? try reader.text() : nil,
             from: present[9] ? try reader.date() : nil,
-            alerts: present[10] ? try rules(&reader) : nil
+            alerts: present[10] ? try rules(&reader) : nil,
+            resets: resets
         )
     }
 
@@ -223,6 +228,15 @@ extension ByteReader {
         let bits = try varint()
         guard bits >> UInt64(fieldCount) == 0 else { throw malformed("presence of unknown fields") }
         return Presence(bits: bits)
+    }
+
+    /// At least one, none of a field that is there.
+    fileprivate mutating func resets(besides present: Presence) throws(MalformedBytes) -> DeviceResets {
+        let bits = try varint()
+        guard bits != 0, bits & ~UInt64(DeviceResets.all.rawValue) == 0, bits & present.bits == 0 else {
+            throw malformed("resets \(bits) beside fields \(present.bits)")
+        }
+        return DeviceResets(rawValue: UInt16(bits))
     }
 
     fileprivate mutating func text() throws(MalformedBytes) -> String {

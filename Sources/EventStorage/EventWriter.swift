@@ -15,6 +15,8 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case alertRuleSet = 11
     case dayTurned = 12
     case pushSettled = 13
+    /// A `DeviceRegistered` that takes fields back to their defaults.
+    case deviceRegisteredWithResets = 14
 
     /// The kind of an event.
     package init(_ event: MeterEvent) {
@@ -22,7 +24,8 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
             switch event {
             case .readingCorrected: .readingCorrected
             case .readingVoided: .readingVoided
-            case .deviceRegistered: .deviceRegistered
+            case .deviceRegistered(let event):
+                event.resets.isEmpty ? .deviceRegistered : .deviceRegisteredWithResets
             case .meterExchanged: .meterExchanged
             case .multiplierCorrected: .multiplierCorrected
             case .tariffPublished: .tariffPublished
@@ -82,6 +85,7 @@ enum EventWriter {
             event.modulus != nil, event.maxRate != nil, event.gapAfterMilliseconds != nil, event.account != nil,
             event.tariff != nil, event.from != nil, event.alerts != nil,
         ])
+        if !event.resets.isEmpty { out.append(varint: UInt64(event.resets.rawValue)) }
         out.append(text: event.device)
         out.append(event.utility.rawValue)
         if let unit = event.unit { out.append(unit.rawValue) }

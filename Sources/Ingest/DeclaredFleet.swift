@@ -53,9 +53,10 @@ package struct DeclaredFleet {
     /// An entry of a fleet file as the event that it would be for a log that knows nothing.
     package struct Declared<Event> {
         package var event: Event
-        /// Fields that go back to their default.
-        package var resets: Set<String>
         let entry: FleetEntry
+
+        /// Whether a field is there, and `null`.
+        package func isNull(_ field: String) -> Bool { entry.value[field]?.isNull ?? false }
 
         /// What a refusal of the event says of the file.
         package func fault(_ refusal: Refusal) -> FleetFault { entry.fault(refusal) }
@@ -166,10 +167,10 @@ package struct DeclaredFleet {
             switch entry.kind {
             case .tariff:
                 let event = try entry.tariff(known: knowledge.tariff(name))
-                tariffs.append(Declared(event: event, resets: entry.resets, entry: entry))
+                tariffs.append(Declared(event: event, entry: entry))
             case .device:
                 let event = try entry.device(known: knowledge.utility(name))
-                devices.append(Declared(event: event, resets: entry.resets, entry: entry))
+                devices.append(Declared(event: event, entry: entry))
             }
         } catch {
             faults.append(error)

@@ -40,9 +40,6 @@ struct FleetEntry {
     /// The entry's id, where it has one.
     var name: String? { value["id"]?.text }
 
-    /// Fields that go back to their default.
-    var resets: Set<String> { Set((value.fields ?? []).filter(\.value.isNull).map(\.name)) }
-
     // MARK: Faults
 
     /// A fault at a field's line; where the field is absent at the entry's.
@@ -109,9 +106,10 @@ struct FleetEntry {
             throw fault(in: "from", "from says since when a tariff holds; there is no tariff here")
         }
         let supplements = utility.map { ["utility": $0.name] } ?? [:]
-        guard case .deviceRegistered(let event) = try decode(supplements, addsVersion: false) else {
+        guard case .deviceRegistered(var event) = try decode(supplements, addsVersion: false) else {
             preconditionFailure("a DeviceRegistered was decoded as something else")
         }
+        for (name, reset) in DeviceResets.fields where value[name]?.isNull ?? false { event.resets.insert(reset) }
         return event
     }
 
@@ -124,7 +122,7 @@ struct FleetEntry {
     /// - Throws: `FleetFault` where the line is refused.
     private func decode(_ supplements: [String: String], addsVersion: Bool) throws(FleetFault) -> MeterEvent {
         var fields = [FleetValue.Field(name: "event", value: FleetValue(.text(kind.event), line: value.line))]
-        for field in value.fields ?? [] where !field.value.isNull {
+        for field in value.fields ?? [] {
             fields.append(FleetValue.Field(name: field.name == "id" ? kind.nameField : field.name, value: field.value))
         }
         for (name, text) in supplements.sorted(by: { $0.key < $1.key }) where value[name] == nil {

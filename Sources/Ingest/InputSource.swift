@@ -24,6 +24,8 @@ package final class InputSource {
 
     /// What refusals call it: the path, or `-`.
     package let name: String
+    /// Bytes read from the file so far, as they lie there: compressed ones of a compressed file.
+    package private(set) var readByteCount: UInt64 = 0
     private let descriptor: CInt
     private let isOwner: Bool
     private let isInterrupted: () -> Bool
@@ -58,6 +60,19 @@ package final class InputSource {
     deinit {
         pending.deallocate()
         if isOwner { close(descriptor) }
+    }
+
+    /// How many bytes there are to read of an input.
+    ///
+    /// - Parameter path: a file, or `-` for standard input, which may be a file too.
+    /// - Returns: nil of what is no regular file, and where it is not there.
+    package static func byteCount(of path: String) -> UInt64? {
+        var status = Glibc.stat()
+        guard (path == "-" ? fstat(STDIN_FILENO, &status) : stat(path, &status)) == 0,
+            status.st_mode & S_IFMT == S_IFREG
+        else { return nil }
+        let offset = path == "-" ? lseek(STDIN_FILENO, 0, SEEK_CUR) : 0
+        return UInt64(max(0, Int64(status.st_size) - Int64(offset)))
     }
 
     /// Reads some bytes into `buffer`, which is not empty.
@@ -152,7 +167,10 @@ package final class InputSource {
         try wait()
         while true {
             let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-            if count > 0 { return count }
+            if count > 0 {
+                readByteCount += UInt64(count)
+                return count
+            }
             if count == 0 {
                 isAtEnd = true
                 return 0

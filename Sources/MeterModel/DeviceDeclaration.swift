@@ -43,18 +43,23 @@ package struct DeviceDeclaration: Hashable, Sendable {
         if firstRegister == nil { firstRegister = register }
     }
 
-    /// Takes in a registration: what it gives changes, what it leaves out stays.
+    /// Takes in a registration: what it gives changes, what it resets is declared no more, what it leaves out stays.
     package mutating func declare(_ event: DeviceRegistered) {
+        func declared<Value>(_ given: Value?, _ reset: DeviceResets, else former: Value?) -> Value? {
+            event.resets.contains(reset) ? nil : given ?? former
+        }
         utility = event.utility
-        declaredUnit = event.unit ?? declaredUnit
-        declaredRegister = event.register ?? declaredRegister
-        timezone = event.timezone ?? timezone
-        multiplier = event.multiplier ?? multiplier
+        declaredUnit = declared(event.unit, .unit, else: declaredUnit)
+        declaredRegister = declared(event.register, .register, else: declaredRegister)
+        timezone = declared(event.timezone, .timezone, else: timezone)
+        multiplier = declared(event.multiplier, .multiplier, else: multiplier)
         let digits = (declaredUnit ?? event.utility.defaultUnit).milliDigits
-        modulusMilli = event.modulus.flatMap { $0.scaled(by: digits) }.map(Int64.init) ?? modulusMilli
-        maxRateMilli = event.maxRate.flatMap { $0.scaled(by: digits) }.map(Int64.init) ?? maxRateMilli
-        gapAfterMilliseconds = event.gapAfterMilliseconds ?? gapAfterMilliseconds
-        account = event.account ?? account
+        let modulus = event.modulus.flatMap { $0.scaled(by: digits) }.map(Int64.init)
+        modulusMilli = declared(modulus, .modulus, else: modulusMilli)
+        let maxRate = event.maxRate.flatMap { $0.scaled(by: digits) }.map(Int64.init)
+        maxRateMilli = declared(maxRate, .maxRate, else: maxRateMilli)
+        gapAfterMilliseconds = declared(event.gapAfterMilliseconds, .gapAfter, else: gapAfterMilliseconds)
+        account = declared(event.account, .account, else: account)
         if dimension == nil { dimension = unit?.dimension }
     }
 }

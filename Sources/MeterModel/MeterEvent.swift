@@ -50,6 +50,8 @@ package struct ReadingVoided: Hashable, Sendable {
 }
 
 /// A device's declaration; told again it changes what is given.
+///
+/// Invariant: a field among `resets` is nil.
 package struct DeviceRegistered: Hashable, Sendable {
     package var device: String
     package var utility: Utility
@@ -65,6 +67,8 @@ package struct DeviceRegistered: Hashable, Sendable {
     package var tariff: String?
     package var from: LocalDate?
     package var alerts: [AlertRule]?
+    /// What goes back to its default.
+    package var resets: DeviceResets
 
     package init(
         device: String,
@@ -79,7 +83,8 @@ package struct DeviceRegistered: Hashable, Sendable {
         account: String? = nil,
         tariff: String? = nil,
         from: LocalDate? = nil,
-        alerts: [AlertRule]? = nil
+        alerts: [AlertRule]? = nil,
+        resets: DeviceResets = []
     ) {
         self.device = device
         self.utility = utility
@@ -94,6 +99,7 @@ package struct DeviceRegistered: Hashable, Sendable {
         self.tariff = tariff
         self.from = from
         self.alerts = alerts
+        self.resets = resets
     }
 }
 

@@ -108,6 +108,14 @@ struct AlertBook {
         refresh()
     }
 
+    /// Removes every rule but `zero`, which is set as it is by default.
+    mutating func reset(position: Position, time: Instant?) {
+        for name in rules.map(\.rule.rule) where ByteName(name) != ByteName(AlertRule.zero.rule) {
+            remove(name, position: position, time: time)
+        }
+        set(.zero)
+    }
+
     // MARK: Crossings
 
     /// Takes in what an event did to the balance and the clock.

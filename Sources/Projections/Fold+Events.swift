@@ -131,15 +131,16 @@ extension Fold {
         let formerGap = device.declaration.gapAfter
         let formerFactors = DeclaredFactors(device.declaration)
         device.declaration.declare(event)
-        if event.multiplier != nil { device.multiplierPosition = position }
+        let saysMultiplier = event.multiplier != nil || event.resets.contains(.multiplier)
+        if saysMultiplier { device.multiplierPosition = position }
         resolveBillingSeries(device)
         let factors = DeclaredFactors(device.declaration)
-        if factors != formerFactors || event.multiplier != nil {
+        if factors != formerFactors || saysMultiplier {
             for index in device.series {
                 change.clear()
                 series[Int(index)].changeSegments(&change) {
                     $0.declare(
-                        multiplierThousandths: event.multiplier == nil ? nil : factors.multiplierThousandths,
+                        multiplierThousandths: saysMultiplier ? factors.multiplierThousandths ?? 1000 : nil,
                         modulus: factors.modulus,
                         maxRate: factors.maxRate,
                         position: position
@@ -153,13 +154,18 @@ extension Fold {
         if let tariff = event.tariff { assign(device, tariff, from: event.from) }
         assumeAssignment(of: device)
         let rules = event.alerts ?? []
+        var setRules = Set(rules.map { ByteName($0.rule) })
+        if event.resets.contains(.alerts) {
+            device.alerts.reset(position: Position(position), time: latestReadAt(of: device))
+            setRules.insert(ByteName(AlertRule.zero.rule))
+        }
         for rule in rules { device.alerts.set(rule) }
         reprice(device)
         change.clear()
         evaluate(
             device,
             from: before,
-            setRules: Set(rules.map { ByteName($0.rule) }),
+            setRules: setRules,
             position: position,
             recordedAt: recordedAt
         )

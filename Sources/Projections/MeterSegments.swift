@@ -56,13 +56,13 @@ struct MeterSegments {
 
     mutating func noteLaterExchange(at instant: Int64) { latestLaterExchange = max(latestLaterExchange, instant) }
 
-    /// What the device declares, for the segment before the first exchange.
+    /// What the device declares, for the segment before the first exchange; no multiplier means that of before.
     mutating func declare(multiplierThousandths: Int64?, modulus: Int64?, maxRate: Int64?, position: UInt64) {
         if let multiplierThousandths {
             multipliers.append(Telling(anchor: Int64.min, value: multiplierThousandths, position: position))
         }
-        if let modulus { declaredModulus = modulus }
-        if let maxRate { self.maxRate = maxRate }
+        declaredModulus = modulus
+        self.maxRate = maxRate
         settle()
     }
 

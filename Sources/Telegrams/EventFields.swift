@@ -78,7 +78,7 @@ enum EventFields {
             required: ["device", "utility"],
             optional: [
                 "unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account", "tariff",
-                "from", "alerts",
+                "from", "alerts", "resets",
             ]
         )
         var device = DeviceRegistered(
@@ -97,7 +97,26 @@ enum EventFields {
         device.account = try fields.optionalName("account")
         device.tariff = try fields.optionalName("tariff")
         if fields.has("alerts") { device.alerts = try AlertRuleFields.rules(fields) }
+        if fields.has("resets") { device.resets = try resets(fields) }
         return device
+    }
+
+    /// The fields that go back to their defaults: names of such as the event does not give.
+    private static func resets(_ fields: JSONFields) throws(Refusal) -> DeviceResets {
+        var resets: DeviceResets = []
+        for element in try fields.list("resets", .valueSyntax) {
+            guard case .string(let name) = element,
+                let reset = DeviceResets.fields.first(where: { $0.name == name })?.reset
+            else {
+                let names = DeviceResets.fields.map(\.name).joined(separator: ", ")
+                throw Refusal(.valueSyntax, "\(fields.place("resets")) names fields among \(names)")
+            }
+            guard !fields.has(name) else {
+                throw Refusal(.valueSyntax, "\(fields.place(name)) is given and among resets; say one of both")
+            }
+            resets.insert(reset)
+        }
+        return resets
     }
 
     private static func meterExchanged(_ fields: JSONFields) throws(Refusal) -> MeterExchanged {

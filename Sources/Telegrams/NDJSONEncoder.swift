@@ -143,6 +143,8 @@ package struct NDJSONEncoder {
         if let alerts = event.alerts {
             list("alerts", alerts) { encoder, rule in encoder.object { $0.alertRule(rule) } }
         }
+        let resets = DeviceResets.fields.filter { event.resets.contains($0.reset) }
+        if !resets.isEmpty { list("resets", resets) { $0.string($1.name) } }
     }
 
     private mutating func alertRule(_ rule: AlertRule) {

@@ -50,7 +50,7 @@ struct DataDirectory {
 
 /// `--data`, which every command takes.
 struct DataOption: ParsableArguments {
-    @Option(name: .long, help: "The data directory.")
+    @Option(name: .long, help: ArgumentHelp("The data directory, DIR in these texts.", valueName: "dir"))
     var data = "./meterfold-data"
 
     var directory: DataDirectory { DataDirectory(path: data) }

@@ -3,91 +3,74 @@ import Projections
 
 /// A registered device against what a fleet file declares of it: the event that says what differs, and that alone.
 ///
-/// A field that the file leaves out is left alone. `null` goes back to the default; where that is no value an event can
-/// say, and something else is declared, it is a fault.
+/// A field that the file leaves out is left alone; one that it resets differs where something else than the default
+/// holds.
 struct DeviceComparison {
     private(set) var event: DeviceRegistered
     private(set) var differences: [FleetPlan.Difference] = []
-    private(set) var faults: [(field: String, text: String)] = []
-    private let resets: Set<String>
+    private let resets: DeviceResets
 
-    init(_ wanted: DeviceRegistered, resets: Set<String>, standing: DeviceStanding) {
+    init(_ wanted: DeviceRegistered, standing: DeviceStanding) {
         event = DeviceRegistered(device: wanted.device, utility: wanted.utility)
-        self.resets = resets
+        resets = wanted.resets
         let declaration = standing.declaration
         // Defaults are those of the utility that the device will have.
         var base = declaration
         base.declare(event)
         note("utility", declaration.utility?.name, wanted.utility.name)
-        let unit = wanted.unit ?? (resets.contains("unit") ? wanted.utility.defaultUnit : nil)
-        event.unit = value(unit, "unit", from: base.unit) { $0.symbol }
-        let register = wanted.register ?? (resets.contains("register") ? wanted.utility.defaultRegister : nil)
-        event.register = value(register, "register", from: base.register) { $0 }
-        let multiplier = wanted.multiplier ?? (resets.contains("multiplier") ? .one : nil)
-        event.multiplier = value(multiplier, "multiplier", from: declaration.multiplier ?? .one) { $0.description }
-        let gapDefault = resets.contains("gapAfter") ? DeviceDeclaration.defaultGapAfterMilliseconds : nil
-        event.gapAfterMilliseconds = value(
-            wanted.gapAfterMilliseconds ?? gapDefault,
-            "gapAfter",
-            from: declaration.gapAfter
-        ) { Milliseconds.text($0) }
-        event.timezone = value(wanted.timezone, "timezone", from: declaration.timezone) { $0 }
-        event.account = value(wanted.account, "account", from: declaration.account) { $0 }
-        refuseReset("timezone", declaration.timezone)
-        refuseReset("account", declaration.account)
-        compareRegister(wanted, declaration, unit: unit ?? base.unit ?? wanted.utility.defaultUnit)
+        let unit = Field(name: "unit", reset: .unit, standard: wanted.utility.defaultUnit) { $0.symbol }
+        event.unit = compare(unit, wanted.unit, with: base.unit)
+        let register = Field(name: "register", reset: .register, standard: wanted.utility.defaultRegister) { $0 }
+        event.register = compare(register, wanted.register, with: base.register)
+        let multiplier = Field(name: "multiplier", reset: .multiplier, standard: ExactDecimal.one) { $0.description }
+        event.multiplier = compare(multiplier, wanted.multiplier, with: declaration.multiplier ?? .one)
+        let gapDefault = DeviceDeclaration.defaultGapAfterMilliseconds
+        let gapAfter = Field(name: "gapAfter", reset: .gapAfter, standard: gapDefault) { Milliseconds.text($0) }
+        event.gapAfterMilliseconds = compare(gapAfter, wanted.gapAfterMilliseconds, with: declaration.gapAfter)
+        let timezone = Field<String>(name: "timezone", reset: .timezone) { $0 }
+        event.timezone = compare(timezone, wanted.timezone, with: declaration.timezone)
+        let account = Field<String>(name: "account", reset: .account) { $0 }
+        event.account = compare(account, wanted.account, with: declaration.account)
+        // Modulus and rate count in the unit that the device will have.
+        base.declare(event)
+        let digits = (base.unit ?? wanted.utility.defaultUnit).milliDigits
+        let value = { (milli: Int64) in ExactDecimal(Int128(milli), fractionDigits: digits) }
+        let modulus = Field<ExactDecimal>(name: "modulus", reset: .modulus) { $0.description }
+        event.modulus = compare(modulus, wanted.modulus, with: declaration.modulusMilli.map(value))
+        let maxRate = Field<ExactDecimal>(name: "maxRate", reset: .maxRate) { $0.description }
+        event.maxRate = compare(maxRate, wanted.maxRate, with: declaration.maxRateMilli.map(value))
         compareTariff(wanted, standing)
         compareRules(wanted, standing)
     }
 
-    private mutating func note(_ field: String, _ old: String?, _ new: String) {
+    private mutating func note(_ field: String, _ old: String?, _ new: String?) {
         if old != new { differences.append(FleetPlan.Difference(field: field, old: old, new: new)) }
     }
 
-    /// What the event says of a field: the wanted value where it differs.
-    private mutating func value<Value: Equatable>(
-        _ wanted: Value?,
-        _ field: String,
-        from current: Value?,
-        _ text: (Value) -> String
-    ) -> Value? {
-        guard let wanted, wanted != current else { return nil }
-        note(field, current.map(text), text(wanted))
+    /// A field that may be reset.
+    private struct Field<Value: Equatable> {
+        var name: String
+        var reset: DeviceResets
+        /// The default; nil where that is the absence of something.
+        var standard: Value?
+        var text: (Value) -> String
+    }
+
+    /// What the event says of a field: the wanted value, or that it is reset, where that makes a difference.
+    private mutating func compare<Value>(_ field: Field<Value>, _ wanted: Value?, with current: Value?) -> Value? {
+        let isReset = resets.contains(field.reset)
+        guard wanted != nil || isReset else { return nil }
+        let next = wanted ?? field.standard
+        guard next != current else { return nil }
+        note(field.name, current.map(field.text), next.map(field.text))
+        if isReset { event.resets.insert(field.reset) }
         return wanted
-    }
-
-    private mutating func refuseReset(_ field: String, _ current: String?) {
-        guard resets.contains(field), let current else { return }
-        faults.append(
-            (field, "\(field) is \"\(current)\", and no event takes it back to its default; say what it is to be")
-        )
-    }
-
-    // MARK: The register
-
-    /// Modulus and rate count in the unit, and are compared in mWh or mL.
-    private mutating func compareRegister(_ wanted: DeviceRegistered, _ declaration: DeviceDeclaration, unit: Unit) {
-        func text(_ milli: Int64) -> String { decimalText(Int128(milli), fractionDigits: unit.milliDigits) }
-        for (field, value, current, path) in [
-            ("modulus", wanted.modulus, declaration.modulusMilli, \DeviceRegistered.modulus),
-            ("maxRate", wanted.maxRate, declaration.maxRateMilli, \DeviceRegistered.maxRate),
-        ] {
-            refuseReset(field, current.map(text))
-            guard let value else { continue }
-            if let current, value.scaled(by: unit.milliDigits) == Int128(current) { continue }
-            event[keyPath: path] = value
-            note(field, current.map(text), value.description)
-        }
     }
 
     // MARK: Tariff and rules
 
     /// `tariff` and `from` differ only from an assignment with that `from`.
     private mutating func compareTariff(_ wanted: DeviceRegistered, _ standing: DeviceStanding) {
-        if resets.contains("tariff"), !standing.tariffs.isEmpty {
-            let names = Set(standing.tariffs.values.map { ByteName($0) }).sorted().map(\.text)
-            refuseReset("tariff", names.joined(separator: ", "))
-        }
         guard let tariff = wanted.tariff else { return }
         let current = standing.tariffs[wanted.from]
         if let current, ByteName(current) == ByteName(tariff) { return }
@@ -96,26 +79,20 @@ struct DeviceComparison {
         note("tariff" + (wanted.from.map { " from \($0)" } ?? ""), current, tariff)
     }
 
-    /// Rules that the file does not list stay.
+    /// Rules that the file does not list stay, unless all are reset.
     private mutating func compareRules(_ wanted: DeviceRegistered, _ standing: DeviceStanding) {
         func rule(_ name: String) -> AlertRule? {
             standing.rules.first { ByteName($0.rule) == ByteName(name) }
         }
-        var rules = wanted.alerts ?? []
-        if resets.contains("alerts") {
-            let others = standing.rules.map(\.rule).filter { $0 != AlertRule.zero.rule }
-            if !others.isEmpty {
-                faults.append(
-                    (
-                        "alerts",
-                        "there are the rules \(others.joined(separator: ", ")); each is removed by an event "
-                            + "AlertRuleSet with \"remove\": true"
-                    )
-                )
+        if resets.contains(.alerts), standing.rules != [.zero] {
+            event.resets.insert(.alerts)
+            for old in standing.rules {
+                let isZero = ByteName(old.rule) == ByteName(AlertRule.zero.rule)
+                let new = isZero ? DeviceComparison.text(.zero) : nil
+                note("alert \(old.rule)", DeviceComparison.text(old), new)
             }
-            rules = [.zero]
         }
-        let changed = rules.filter { rule($0.rule) != $0 }
+        let changed = (wanted.alerts ?? []).filter { rule($0.rule) != $0 }
         guard !changed.isEmpty else { return }
         event.alerts = changed
         for wanted in changed {

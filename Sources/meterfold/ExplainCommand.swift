@@ -19,12 +19,13 @@ struct ExplainCommand: ParsableCommand {
     )
 
     @OptionGroup var location: DataOption
-    @Argument(help: "The device.") var device: String
-    @Option(help: "This local day alone.") var on: String?
-    @Option(help: "From this local day on.") var from: String?
-    @Option(help: "Up to this local day, itself not included.") var to: String?
-    @Option(help: "What was known after the event with this position.") var atPosition: UInt64?
-    @Option(help: "What was true at this instant.") var asOf: String?
+    @Argument(help: "The device's name.") var device: String
+    @Option(help: ArgumentHelp("This local day alone.", valueName: "date")) var on: String?
+    @Option(help: ArgumentHelp("From this local day on.", valueName: "date")) var from: String?
+    @Option(help: ArgumentHelp("Up to this local day, itself not included.", valueName: "date")) var to: String?
+    @Option(help: ArgumentHelp("What was known after the event with this position.", valueName: "position"))
+    var atPosition: UInt64?
+    @Option(help: ArgumentHelp("What was true then.", valueName: "instant")) var asOf: String?
     @Option(help: "How it is told.") var format: Format = .text
     @Flag(help: "Leaves the intervals out of the text: sums of the days alone.") var brief = false
 

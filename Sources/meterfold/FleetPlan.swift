@@ -12,9 +12,10 @@ struct FleetPlan {
         var field: String
         /// Nil where there was nothing.
         var old: String?
-        var new: String
+        /// Nil where there is nothing any more.
+        var new: String?
 
-        var text: String { "\(field) \(old ?? "none") -> \(new)" }
+        var text: String { "\(field) \(old ?? "none") -> \(new ?? "none")" }
     }
 
     /// A tariff or device that is new or changes.
@@ -82,14 +83,25 @@ struct FleetPlan {
             steps.append(Step(event: .deviceRegistered(device.event), fault: device.fault))
             return
         }
-        let comparison = DeviceComparison(device.event, resets: device.resets, standing: standing)
-        faults += comparison.faults.map { device.fault(in: $0.field, $0.text) }
+        if device.isNull("tariff"), let fault = FleetPlan.tariffFault(standing) {
+            faults.append(device.fault(in: "tariff", fault))
+        }
+        let comparison = DeviceComparison(device.event, standing: standing)
         if comparison.differences.isEmpty {
             unchangedDeviceCount += 1
             return
         }
         changes.append(Change(subject: .device, name: device.event.device, differences: comparison.differences))
         steps.append(Step(event: .deviceRegistered(comparison.event), fault: device.fault))
+    }
+
+    /// Why a tariff does not go back to none: without one there would be no balance, and what was charged and paid
+    /// would be as if it had never been.
+    private static func tariffFault(_ standing: DeviceStanding) -> String? {
+        if standing.tariffs.isEmpty { return nil }
+        let names = Set(standing.tariffs.values.map { ByteName($0) }).sorted().map(\.text)
+        return "tariff is \(names.joined(separator: ", ")), and what a device was charged by is not taken back; "
+            + "to charge nothing from a day on, assign a tariff without prices with that day as from"
     }
 }
 
@@ -98,7 +110,7 @@ enum TariffDifferences {
     static func between(_ old: TariffPublished, _ new: TariffPublished) -> [FleetPlan.Difference] {
         var found: [FleetPlan.Difference] = []
         func note(_ field: String, _ old: String?, _ new: String?) {
-            if old != new { found.append(FleetPlan.Difference(field: field, old: old, new: new ?? "none")) }
+            if old != new { found.append(FleetPlan.Difference(field: field, old: old, new: new)) }
         }
         note("unit", old.unit.symbol, new.unit.symbol)
         note("currency", old.currency.code, new.currency.code)

@@ -11,24 +11,38 @@ extension InputFormat: ExpressibleByArgument {}
 extension Utility: ExpressibleByArgument {
     /// The utility of that name.
     public init?(argument: String) { self.init(name: argument) }
+
+    /// What help says it can be.
+    public static var allValueStrings: [String] { allCases.map(\.name) }
 }
 extension Unit: ExpressibleByArgument {
     /// The unit with that symbol.
     public init?(argument: String) { self.init(symbol: argument) }
+
+    /// What help says it can be.
+    public static var allValueStrings: [String] { allCases.map(\.symbol) }
 }
 extension TimestampPrecision: ExpressibleByArgument {}
 
 /// How inputs are read: flags of `ingest`.
 struct InputFlags: ParsableArguments {
-    @Option(help: "The lines' form; detected if not said.") var inputFormat: InputFormat?
-    @Option(help: "Unit of line protocol's timestamps: ns, us, ms or s.") var precision: TimestampPrecision =
-        .nanoseconds
-    @Option(help: "How other systems' files are read: a YAML file, or \(Profiles.names.joined(separator: ", ")).")
+    @Option(help: ArgumentHelp("The lines' form; detected if not said.", valueName: "form"))
+    var inputFormat: InputFormat?
+    @Option(help: ArgumentHelp("The unit of line protocol's timestamps.", valueName: "unit"))
+    var precision: TimestampPrecision = .nanoseconds
+    @Option(
+        help: ArgumentHelp(
+            "How other systems' files are read: a YAML file of yours, or \(Profiles.names.joined(separator: ", ")).",
+            valueName: "name-or-file"
+        )
+    )
     var profile: String?
-    @Option(help: "The device of an input that names none, in place of the profile's.") var device: String?
-    @Option(help: "Of lines that name no register and unit: electricity, water or gas.") var utility: Utility?
-    @Option(help: "The unit of values that name none: Wh, kWh, MWh, L or m3.") var unit: Unit?
-    @Option(help: "The register of lines that name none.") var register: String?
+    @Option(help: ArgumentHelp("The device of an input that names none, in place of the profile's.", valueName: "name"))
+    var device: String?
+    @Option(help: "What lines count that name no register or unit: it supplies those of its kind.")
+    var utility: Utility?
+    @Option(help: "The unit of values that name none.") var unit: Unit?
+    @Option(help: ArgumentHelp("The register of lines that name none.", valueName: "name")) var register: String?
 
     /// The options for one input; what the flags do not say, the configuration's defaults do.
     func options(_ configuration: AppConfiguration, zones: any ZoneSource) throws -> InputOptions {
@@ -61,7 +75,8 @@ struct IngestCommand: ParsableCommand {
         abstract: "Takes readings and other events from files or stdin.",
         discussion: """
             NDJSON, InfluxDB line protocol or CSV, plain, gzip or lz4; what is refused goes to DIR/quarantine with the \
-            reason, and the rest still goes in: exit code 2 then.
+            reason, and the rest still goes in: exit code 2 then. What --utility, --unit and --register say goes \
+            before ingest.defaults in DIR/meterfold.yaml.
 
             With --dry-run nothing is written, no lock is taken: it says which days, ledgers, balances, episodes, \
             pushes and anomalies the input would change.
@@ -72,7 +87,7 @@ struct IngestCommand: ParsableCommand {
     @OptionGroup var input: InputFlags
     @Argument(help: "Files in the order given; - or none is stdin.") var files: [String] = []
     @Option(help: "How the summary is printed.") var format: Format = .text
-    @Flag(help: "Leaves the views for later.") var logOnly = false
+    @Flag(help: "Leaves the views as they are; the next command that reads them folds what is new.") var logOnly = false
     @Flag(help: "Writes nothing and says what would change.") var dryRun = false
 
     func validate() throws {
@@ -87,7 +102,7 @@ struct IngestCommand: ParsableCommand {
         let options = try input.options(engine.configuration, zones: engine.zones)
         let duplicates = engine.projector?.duplicateCount ?? 0
         let intake = engine.makeIntake(recordedBy: "cli")
-        let progress = Progress("ingesting", total: nil, unit: "lines")
+        let progress = IngestProgress("ingesting", files: files)
         var fault: Failure?
         for file in files.isEmpty ? ["-"] : files where fault == nil && !Signals.isInterrupted {
             do { try take(file, options, intake, progress) } catch let error as InputFault { fault = Failure(error) }
@@ -118,7 +133,7 @@ struct IngestCommand: ParsableCommand {
     private func runDry(_ start: Double) throws {
         let dryRun = try DryRun(location.directory)
         let options = try input.options(dryRun.configuration, zones: dryRun.zones)
-        let progress = Progress("reading", total: nil, unit: "lines")
+        let progress = IngestProgress("reading", files: files)
         for file in files.isEmpty ? ["-"] : files {
             do { try take(file, options, dryRun.intake, progress) } catch let error as InputFault {
                 throw Failure(error)
@@ -134,7 +149,7 @@ struct IngestCommand: ParsableCommand {
         if dryRun.intake.summary.rejected > 0 { throw ExitCode(2) }
     }
 
-    private func take(_ file: String, _ options: InputOptions, _ intake: Intake, _ progress: Progress) throws {
+    private func take(_ file: String, _ options: InputOptions, _ intake: Intake, _ progress: IngestProgress) throws {
         let source = try InputSource(path: file, isInterrupted: { Signals.isInterrupted })
         let reader = InputReader(source, options: options)
         let defaults = AdmissionDefaults(
@@ -153,12 +168,13 @@ struct IngestCommand: ParsableCommand {
                     defaults: defaults,
                     source: source.name
                 )
-                progress.advance(to: reader.lineCount)
+                progress.advance(lineCount: reader.lineCount, byteCount: source.readByteCount)
                 if !source.hasMoreNow { try intake.flush() }
             }
         } catch InputFault.interrupted {
             // What was read before is kept; the unfinished line is not.
         }
+        progress.endFile(lineCount: reader.lineCount, byteCount: source.readByteCount)
     }
 }
 

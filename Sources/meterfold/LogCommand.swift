@@ -56,7 +56,8 @@ struct LogCommand: ParsableCommand {
         )
 
         @OptionGroup var location: DataOption
-        @Option(help: "From the block with this position on.") var position: UInt64 = 1
+        @Option(help: ArgumentHelp("From the block with this position on.", valueName: "position")) var position:
+            UInt64 = 1
         @Option(help: "How many blocks.") var count = 20
 
         func run() throws {

@@ -7,7 +7,9 @@ struct Meterfold: ParsableCommand {
         abstract: "Event-sourced metering and prepaid billing: readings in, exact balances and pushes out.",
         discussion: """
             Every accepted fact goes into an append-only log; consumption, balances and arrears are folded from it \
-            into DIR/views.sqlite, which other tools may read at any time.
+            into DIR/views.sqlite, which other tools may read at any time. DIR is the data directory.
+
+            A day's work: init once, apply a fleet file, ingest readings, topup, query.
             """,
         version: "0.1.0",
         subcommands: [

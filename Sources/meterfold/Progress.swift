@@ -23,19 +23,26 @@ final class Progress {
         shownAt = startedAt
     }
 
-    func advance(to done: UInt64) {
+    /// - Parameters:
+    ///   - done: how much is done of what is counted.
+    ///   - share: how far the work is, from 0 to 1, where another measure than the count says so.
+    func advance(to done: UInt64, share: Double? = nil) {
         guard Terminal.errorsAreShown else { return }
         let now = SystemClock.uptimeSeconds()
         guard now - shownAt >= Progress.interval else { return }
         shownAt = now
         isShown = true
-        let rate = Double(done) / max(now - startedAt, 0.001)
-        var line = "\r\(title): \(done) \(unit), \(Int(rate))/s"
-        if let total, total > 0, rate > 0 {
-            let remaining = Double(total - min(done, total)) / rate
-            line += ", \(min(100, done * 100 / total)) %, \(Int(remaining.rounded(.up))) s left"
-        }
-        Terminal.write(errorText: line + "\u{1B}[K")
+        let share = share ?? total.flatMap { $0 > 0 ? Double(done) / Double($0) : nil }
+        let line = Progress.line(title, done: done, unit: unit, seconds: now - startedAt, share: share)
+        Terminal.write(errorText: "\r\(line)\u{1B}[K")
+    }
+
+    /// What the terminal shows: done and rate, and where the share is known that and the time that is left.
+    static func line(_ title: String, done: UInt64, unit: String, seconds: Double, share: Double?) -> String {
+        let line = "\(title): \(done) \(unit), \(Int(Double(done) / max(seconds, 0.001)))/s"
+        guard let share, share > 0 else { return line }
+        let part = min(share, 1)
+        return line + ", \(Int(part * 100)) %, \(Int((seconds * (1 - part) / part).rounded(.up))) s left"
     }
 
     func finish() {

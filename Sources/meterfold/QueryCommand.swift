@@ -18,17 +18,26 @@ struct QueryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query",
         abstract: "Prints rows of a view.",
-        discussion: "Folds first what the views do not show yet, unless another process holds them."
+        discussion: """
+            consumption: quantities by hour, day or month. balance: what each device has left. ledger: charges and \
+            payments by day. arrears: devices whose balance is used up, since when. episodes: each time a balance \
+            crossed an alert level. pushes: what was or is to be told. anomalies: readings that do not fit. devices: \
+            every device and register.
+
+            Folds first what the views do not show yet, unless another process holds them.
+            """
     )
 
     @OptionGroup var location: DataOption
     @Argument(help: "What to print.") var subject: Subject
-    @Option(help: "Rows of this device alone.") var device: String?
-    @Option(help: "From this local date or instant on.") var from: String?
-    @Option(help: "Up to this local date or instant, itself not included.") var to: String?
-    @Option(help: "Buckets of consumption.") var by: ViewQuery.Bucket = .day
-    @Option(help: "What the views would have said after the event with this position.") var atPosition: UInt64?
-    @Option(help: "What was true at this instant; of consumption, balance and ledger.") var asOf: String?
+    @Option(help: ArgumentHelp("Rows of this device alone.", valueName: "name")) var device: String?
+    @Option(help: ArgumentHelp("From this on: a local date, or an instant.", valueName: "time")) var from: String?
+    @Option(help: ArgumentHelp("Up to this, itself not included.", valueName: "time")) var to: String?
+    @Option(help: ArgumentHelp("Buckets of consumption.", valueName: "bucket")) var by: ViewQuery.Bucket = .day
+    @Option(help: ArgumentHelp("What the views said after the event with this position.", valueName: "position"))
+    var atPosition: UInt64?
+    @Option(help: ArgumentHelp("What was true then; of consumption, balance and ledger.", valueName: "instant"))
+    var asOf: String?
     @Option(help: "How rows are printed.") var format: RowFormat = .table
 
     func validate() throws {

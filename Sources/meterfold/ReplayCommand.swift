@@ -20,17 +20,25 @@ struct ReplayCommand: ParsableCommand {
     )
 
     @OptionGroup var location: DataOption
-    @Option(help: "Events of this device alone.") var device: String?
+    @Option(help: ArgumentHelp("Events of this device alone.", valueName: "name")) var device: String?
     @Option(help: "Events of this kind alone, such as ReadingReceived.") var kind: String?
-    @Option(help: "Events whose own time (readAt, end, at) is not before this instant.") var from: String?
-    @Option(help: "Events whose own time is before this instant.") var to: String?
-    @Option(help: "From this position on.") var fromPosition: UInt64 = 1
-    @Option(help: "Up to and including this position.") var toPosition: UInt64?
+    @Option(help: ArgumentHelp("Events whose own time (readAt, end, at) is not before this.", valueName: "instant"))
+    var from: String?
+    @Option(help: ArgumentHelp("Events whose own time is before this.", valueName: "instant")) var to: String?
+    @Option(help: ArgumentHelp("From this position on.", valueName: "position")) var fromPosition: UInt64 = 1
+    @Option(help: ArgumentHelp("Up to and including this position.", valueName: "position")) var toPosition: UInt64?
     @Option(help: "How events are printed; by default ndjson.") var format: Format?
     @Flag(help: "Adds to each line what the log says of it: position, recordedAt, recordedBy.") var withRecord = false
 
-    @Option(help: "Folds into a database of views at this path, in place of printing.") var into: String?
-    @Option(help: "With --into: a fleet file whose tariffs and assignments go before the log's.") var tariffs: String?
+    @Option(help: ArgumentHelp("Folds into a database of views at this path, prints nothing.", valueName: "path"))
+    var into: String?
+    @Option(
+        help: ArgumentHelp(
+            "With --into: a fleet file whose tariffs and assignments go before the log's.",
+            valueName: "file"
+        )
+    )
+    var tariffs: String?
     @Flag(help: "With --into: takes the place of a database of views that is there.") var force = false
 
     func validate() throws {
@@ -41,7 +49,11 @@ struct ReplayCommand: ParsableCommand {
         } else if tariffs != nil || force {
             throw ValidationError("--tariffs and --force go with --into")
         }
-        if let kind, !MeterEvent.names.contains(kind) { throw ValidationError("'\(kind)' is no kind of event") }
+        if let kind, !MeterEvent.names.contains(kind) {
+            throw ValidationError(
+                "'\(kind)' is no kind of event; known are \(MeterEvent.names.joined(separator: ", "))"
+            )
+        }
         for (name, text) in [("--from", from), ("--to", to)] {
             if let text, Instant(text: text) == nil { throw ValidationError("\(name) takes an instant, not '\(text)'") }
         }

@@ -12,15 +12,21 @@ struct SimulateCommand: ParsableCommand {
         discussion: "The same options give the same bytes. As NDJSON it begins with tariffs, devices and payments."
     )
 
-    @Option(help: "How many devices.") var devices = 100
-    @Option(help: "How many days.") var days = 7
-    @Option(help: "Chooses the fleet.") var seed: UInt64 = 1
-    @Option(help: "The first day, UTC.") var start: String?
-    @Option(help: "Time between readings, such as 15m; by default 15m for electricity, 1h for water and gas.")
+    @Option(help: ArgumentHelp("How many devices.", valueName: "count")) var devices = 100
+    @Option(help: ArgumentHelp("How many days.", valueName: "count")) var days = 7
+    @Option(help: ArgumentHelp("Chooses the fleet.", valueName: "number")) var seed: UInt64 = 1
+    @Option(help: ArgumentHelp("The first day, UTC; by default \(Fleet.defaultStart).", valueName: "date")) var start:
+        String?
+    @Option(
+        help: ArgumentHelp(
+            "Time between readings, such as 15m; by default 15m for electricity, 1h for water and gas.",
+            valueName: "duration"
+        )
+    )
     var period: String?
-    @Option(help: "The lines' form: \(FleetText.Format.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "The lines' form.")
     var format: FleetText.Format = .ndjson
-    @Option(help: "Lines by time or by device.") var order: FleetOrder = .time
+    @Option(help: "By what the lines are sorted.") var order: FleetOrder = .time
     @Flag(help: "Readings alone, also as NDJSON.") var readingsOnly = false
     @Flag(help: "Declarations and payments alone (NDJSON).") var declarationsOnly = false
     @Flag(help: "Readings leave out what a registration tells: register and unit.") var registered = false

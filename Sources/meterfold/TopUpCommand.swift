@@ -8,16 +8,19 @@ import Telegrams
 struct TopUpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "topup",
-        abstract: "Records a payment, once per reference."
+        abstract: "Records a payment, once per reference.",
+        discussion: "The same payment again changes nothing; another one under the same reference is refused."
     )
 
     @OptionGroup var location: DataOption
-    @Argument(help: "Who paid: the device.") var device: String
+    @Argument(help: "The device that is paid for.") var device: String
     @Argument(help: "How much, as a decimal.") var amount: String
-    @Option(help: "The payment's own number; the same again counts once.") var reference: String
-    @Option(help: "Who took the money; references are its own.") var provider = "cash"
-    @Option(help: "ISO 4217 code; by default the device's currency.") var currency: String?
-    @Option(help: "When it was paid; by default now.") var at: String?
+    @Option(help: ArgumentHelp("The payment's own number, by which it counts once.", valueName: "text")) var reference:
+        String
+    @Option(help: ArgumentHelp("Who took the money; each has references of its own.", valueName: "name")) var provider =
+        "cash"
+    @Option(help: ArgumentHelp("As ISO 4217 has it; by default the device's.", valueName: "code")) var currency: String?
+    @Option(help: ArgumentHelp("When it was paid; by default now.", valueName: "instant")) var at: String?
 
     func run() throws {
         let engine = try Engine(location.directory)

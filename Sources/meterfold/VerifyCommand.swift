@@ -18,7 +18,7 @@ struct VerifyCommand: ParsableCommand {
     )
 
     @OptionGroup var location: DataOption
-    @Flag(help: "Check the log alone, not the conservation laws.") var logOnly = false
+    @Flag(help: "Checks the log alone, not the conservation laws.") var logOnly = false
     @Option(help: "How the result is printed.") var format: Format = .table
 
     func run() throws {

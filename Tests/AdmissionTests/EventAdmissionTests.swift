@@ -47,6 +47,27 @@ struct EventAdmissionTests {
         #expect(try gate.admission.admit(named, defaults: given, recordedAt: receivedAt) == named)
     }
 
+    @Test("take a declaration back to its defaults once there is one")
+    func resets() throws {
+        var gate = gate()
+        let all = registered("E") { $0.resets = .all }
+        #expect(try gate.admission.admit(all, defaults: .none, recordedAt: receivedAt) == all)
+        let new = try gate.admission.admit(
+            registered("N") { $0.resets = .all },
+            defaults: .none,
+            recordedAt: receivedAt
+        )
+        #expect(new == registered("N"))
+        let own = registered("E") { ($0.unit, $0.register) = (.wattHour, "dial") }
+        #expect(gate.refusal(own) == nil)
+        #expect(gate.refusal(registered("E") { $0.resets = [.unit, .register] }) == nil)
+        let filled = try gate.admission.admit(corrected("E"), defaults: .none, recordedAt: receivedAt)
+        #expect(filled == corrected("E", register: "1-0:1.8.0", unit: .kilowattHour))
+        // Its unit says that it counts energy, and a gas meter's default is a volume.
+        #expect(gate.refusal(registered("G", .gas) { $0.unit = .kilowattHour }) == nil)
+        #expect(gate.refusal(registered("G", .gas) { $0.resets = .unit }) == .unitMismatch)
+    }
+
     @Test("are refused for values out of range or too fine")
     func values() {
         var gate = gate()

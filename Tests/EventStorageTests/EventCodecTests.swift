@@ -51,6 +51,16 @@ struct EventCodecTests {
         #expect(refused > 0)
     }
 
+    @Test func `resets of nothing, of fields that are there, of a tariff and of unknown fields are refused`() throws {
+        let both: [UInt8] = [1, 1, 1, 0x45, 1, 2]
+        #expect(throws: MalformedBytes.self, "the unit is there") { try decode(.deviceRegisteredWithResets, both) }
+        for resets: [UInt8] in [[0], [0x80, 0x02], [0x80, 0x04], [0x80, 0x10]] {
+            let bytes: [UInt8] = [0] + resets + [1, 0x45, 1]
+            #expect(throws: MalformedBytes.self, "\(resets)") { try decode(.deviceRegisteredWithResets, bytes) }
+        }
+        #expect(throws: Never.self) { try decode(.deviceRegisteredWithResets, [1, 2, 1, 0x45, 1, 2]) }
+    }
+
     @Test func `unknown kinds and bytes behind an event are refused`() {
         let event = payload(.dayTurned(DayTurned(timezone: "UTC", at: Instant(milliseconds: 0))))
         #expect(throws: MalformedBytes.self) { try decode(.dayTurned, event + [0]) }
@@ -208,12 +218,23 @@ struct EventGoldenTests {
                 PushOutcome(kind: .died, job: "j", at: at, channel: "apns", attempt: 3, response: "410")
             ), "0705016a80a0d5edee660461706e730603343130"
         ),
+        (
+            .deviceRegistered(
+                DeviceRegistered(
+                    device: "E-1",
+                    utility: .electricity,
+                    multiplier: decimal("40"),
+                    resets: [.timezone, .account, .alerts]
+                )
+            ), "08840903452d31010050"
+        ),
+        (.deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas, resets: .all)), "00ff0903452d3103"),
     ]
 
     @Test func `each kind has the bytes it always had`() throws {
         for (event, golden) in EventGoldenTests.events {
             #expect(hex(payload(event)) == golden, "\(EventKind(event))")
         }
-        #expect(EventGoldenTests.events.map { EventKind($0.0) } == EventKind.allCases)
+        #expect(EventGoldenTests.events.map { EventKind($0.0) } == EventKind.allCases + [.deviceRegisteredWithResets])
     }
 }

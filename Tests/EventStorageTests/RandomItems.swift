@@ -120,6 +120,7 @@ struct RandomItems {
                 ReadingVoided(device: deviceName(), register: maybe { $0.text() }, readAt: instant(), reason: text())
             )
         case .deviceRegistered: .deviceRegistered(registration())
+        case .deviceRegisteredWithResets: .deviceRegistered(registrationWithResets())
         case .meterExchanged:
             .meterExchanged(
                 MeterExchanged(
@@ -183,6 +184,22 @@ struct RandomItems {
             from: maybe { $0.date() },
             alerts: maybe { items in (0..<items.number(0...3)).map { _ in items.rule() } }
         )
+    }
+
+    /// At least the timezone is reset.
+    private mutating func registrationWithResets() -> DeviceRegistered {
+        var event = registration()
+        event.timezone = nil
+        event.resets = .timezone
+        if event.unit == nil, generator.chance(50) { event.resets.insert(.unit) }
+        if event.register == nil, generator.chance(50) { event.resets.insert(.register) }
+        if event.multiplier == nil, generator.chance(50) { event.resets.insert(.multiplier) }
+        if event.modulus == nil, generator.chance(50) { event.resets.insert(.modulus) }
+        if event.maxRate == nil, generator.chance(50) { event.resets.insert(.maxRate) }
+        if event.gapAfterMilliseconds == nil, generator.chance(50) { event.resets.insert(.gapAfter) }
+        if event.account == nil, generator.chance(50) { event.resets.insert(.account) }
+        if event.alerts == nil, generator.chance(50) { event.resets.insert(.alerts) }
+        return event
     }
 
     private mutating func currency() -> Currency {

@@ -113,6 +113,21 @@ struct Read {
         }
     }
 
+    @Test func `How much there is, and how much is read, are bytes of the file as it lies there`() throws {
+        for bytes in [lines(2000), gzip(lines(2000)), lz4(lines(2000)), []] {
+            try withFile(bytes) { path in
+                #expect(InputSource.byteCount(of: path) == UInt64(bytes.count))
+                let source = try InputSource(path: path)
+                #expect(source.readByteCount == 0)
+                var chunk = [UInt8](repeating: 0, count: 1000)
+                while try source.read(into: &chunk) > 0 {}
+                #expect(source.readByteCount == UInt64(bytes.count))
+            }
+        }
+        #expect(InputSource.byteCount(of: "/dev/null") == nil)
+        #expect(InputSource.byteCount(of: "/absent") == nil)
+    }
+
     @Test func `What was decoded before the damage is kept, the unfinished line is not`() throws {
         let bytes = lines(60_000)
         for (form, code) in [(gzip(bytes), RefusalCode.badGzip), (lz4(bytes), .badLZ4)] {

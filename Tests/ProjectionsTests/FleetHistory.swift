@@ -143,7 +143,9 @@ struct FleetHistory {
 
     private mutating func redeclare(_ device: FleetMeter, _ tariffs: [Tariff]) {
         let register = random.pick(device.registers)
-        switch random.int(0...4) {
+        switch random.int(0...7) {
+        case 5: reset(device)
+        case 6...7: setRule(device)
         case 0: self.register(device, tariffs, isFirst: false)
         case 1:
             let tariff = random.pick(tariffs)
@@ -178,6 +180,27 @@ struct FleetHistory {
             if random.oneIn(2) { text += ",\"from\":\"\(date())\"" }
         }
         add(text + "}", .declaration)
+    }
+
+    /// Takes some of what is declared back to its default.
+    private mutating func reset(_ device: FleetMeter) {
+        var text = "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),\"utility\":\"\(device.utility.name)\""
+        let names = DeviceResets.fields.map(\.name).filter { _ in random.oneIn(3) }
+        text += ",\"resets\":[\(names.map { "\"\($0)\"" }.joined(separator: ","))]"
+        add(text + "}", .declaration)
+    }
+
+    private mutating func setRule(_ device: FleetMeter) {
+        let rule = random.pick(["zero", "low", "lower"])
+        var text = "\"rule\":\"\(rule)\""
+        if rule != "zero", random.oneIn(5) {
+            text += ",\"remove\":true"
+        } else {
+            if rule != "zero" { text += ",\"level\":\(random.int(-20...20))" }
+            if random.oneIn(2) { text += ",\"cleared\":true" }
+            if random.oneIn(3) { text += ",\"reminders\":[\"2h\",\"1d\"]" }
+        }
+        add("{\"event\":\"AlertRuleSet\",\"device\":\(device.json),\(text)}", .declaration)
     }
 
     // MARK: Money

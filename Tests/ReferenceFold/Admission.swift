@@ -72,8 +72,12 @@ struct Admission: Sendable {
         case .registered(let name, let registration):
             note(name) { device in
                 device.utility = registration.utility
-                device.declaredUnit = registration.unit ?? device.declaredUnit
-                device.declaredRegister = registration.register ?? device.declaredRegister
+                device.declaredUnit = registration.declared("unit", registration.unit, else: device.declaredUnit)
+                device.declaredRegister = registration.declared(
+                    "register",
+                    registration.register,
+                    else: device.declaredRegister
+                )
                 device.dimension = device.dimension ?? device.unit?.dimension
             }
             if let tariff = registration.tariff { noteCurrency(name, tariffs[tariff]?.currency) }

@@ -88,7 +88,7 @@ struct Crossings {
     private mutating func look(at name: Text, _ before: Standing?, _ after: Standing, _ recorded: RecordedEvent) {
         guard let balance = after.balance else { return }
         let eventTime = recorded.event.ownTime ?? after.device.billing.latestStandingAt
-        let changed = recorded.event.ruleChanges
+        let changed = recorded.event.ruleChanges(of: before?.device.facts)
         // "Removed, its episode closes without a push."
         for change in changed where change.rule == nil {
             if let open = openEpisode(name, change.name) { close(open, at: eventTime, recorded.position) }
@@ -271,9 +271,12 @@ extension Event {
         }
     }
 
-    /// The rules an event sets or removes.
-    fileprivate var ruleChanges: [RuleChange] {
+    /// The rules an event sets or removes, of a device that was as `facts` before.
+    fileprivate func ruleChanges(of facts: DeviceFacts?) -> [RuleChange] {
         switch self {
+        case .registered(_, let registration) where registration.resets.contains("alerts"):
+            (facts?.rules.keys.filter { $0 != World.zeroRule } ?? []).map { RuleChange(name: $0, rule: nil) }
+                + [RuleChange(name: World.zeroRule, rule: .zero)]
         case .registered(_, let registration): registration.alerts
         case .ruleSet(_, let change): [change]
         default: []

@@ -106,7 +106,7 @@ struct MultiplierCorrection: Sendable {
     let multiplier: Int128
 }
 
-/// `DeviceRegistered`: what is given; the rest stays as it was.
+/// `DeviceRegistered`: what is given; of the rest what is reset goes back to its default, the others stay.
 struct Registration: Sendable {
     var utility: Utility
     var unit: MeterUnit?
@@ -120,6 +120,13 @@ struct Registration: Sendable {
     var tariff: Text?
     var from: LocalDate?
     var alerts: [RuleChange]
+    /// The fields that go back to their defaults.
+    var resets: Set<Text> = []
+
+    /// What holds from now on of what was declared before.
+    func declared<Value>(_ field: Text, _ given: Value?, else former: Value?) -> Value? {
+        resets.contains(field) ? nil : given ?? former
+    }
 }
 
 /// An alert rule (section 7); levels count 10^-16 of the currency.

@@ -4,17 +4,21 @@ extension LineReader {
             defaults.defaultUtility == nil ? ["device", "utility"] : ["device"],
             optional: [
                 "utility", "unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account",
-                "tariff", "from", "alerts",
+                "tariff", "from", "alerts", "resets",
             ]
         )
         let device = fields.name("device")
         let known = device.map { admission.device($0) }
         let utility = utility()
         let isDefaulted = !fields.has("utility")
-        let given = fields.unit("unit") ?? (isDefaulted ? defaults.defaultUnit : defaults.unit.flatMap(MeterUnit.init))
-        let register =
-            fields.name("register") ?? (isDefaulted ? defaults.defaultRegister : defaults.register.map { Text($0) })
-        let unit = given ?? known?.declaredUnit ?? utility?.unit
+        // What a known device resets is no field left out: nothing fills it in.
+        let told = resets()
+        let resets = known?.isRegistered ?? false ? told : []
+        let filledUnit = isDefaulted ? defaults.defaultUnit : defaults.unit.flatMap(MeterUnit.init)
+        let given = fields.unit("unit") ?? (resets.contains("unit") ? nil : filledUnit)
+        let filledRegister = isDefaulted ? defaults.defaultRegister : defaults.register.map { Text($0) }
+        let register = fields.name("register") ?? (resets.contains("register") ? nil : filledRegister)
+        let unit = given ?? (resets.contains("unit") ? nil : known?.declaredUnit) ?? utility?.unit
         check(utility, unit, against: known?.dimension)
 
         var registration = Registration(utility: utility ?? .electricity, unit: given, register: register, alerts: [])
@@ -28,8 +32,30 @@ extension LineReader {
         registration.tariff = tariff(for: device, dimension: unit?.dimension)
         registration.from = fields.date("from")
         registration.alerts = alerts()
+        registration.resets = resets
         guard let device, utility != nil else { return nil }
         return .registered(device: device, registration)
+    }
+
+    /// Section 9: "`null` goes back to the default", as the event that `apply` makes of it says it.
+    private mutating func resets() -> Set<Text> {
+        guard let json = fields["resets"] else { return [] }
+        let known: [Text] = [
+            "unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account", "alerts",
+        ]
+        guard case .array(let items) = json else {
+            fields.faults.add(.valueSyntax)
+            return []
+        }
+        var names: Set<Text> = []
+        for item in items {
+            guard case .string(let name) = item, known.contains(name), !fields.has(name) else {
+                fields.faults.add(.valueSyntax)
+                continue
+            }
+            names.insert(name)
+        }
+        return names
     }
 
     private mutating func utility() -> Utility? {

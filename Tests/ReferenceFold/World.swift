@@ -28,16 +28,20 @@ struct DeviceFacts: Sendable {
 
     mutating func declare(_ registration: Registration, position: Int) {
         utility = registration.utility
-        unit = registration.unit ?? unit
-        register = registration.register ?? register
-        timezone = registration.timezone ?? timezone
-        account = registration.account ?? account
-        if let multiplier = registration.multiplier {
+        unit = registration.declared("unit", registration.unit, else: unit)
+        register = registration.declared("register", registration.register, else: register)
+        timezone = registration.declared("timezone", registration.timezone, else: timezone)
+        account = registration.declared("account", registration.account, else: account)
+        let isMultiplierReset = registration.resets.contains("multiplier")
+        if let multiplier = registration.multiplier ?? (isMultiplierReset ? Segment.defaultMultiplier : nil) {
             settings.multiplier = Placed(position: position, value: multiplier)
         }
-        settings.modulus = registration.modulus ?? settings.modulus
-        settings.maxRate = registration.maxRate ?? settings.maxRate
-        settings.gapAfter = registration.gapAfter ?? settings.gapAfter
+        settings.modulus = registration.declared("modulus", registration.modulus, else: settings.modulus)
+        settings.maxRate = registration.declared("maxRate", registration.maxRate, else: settings.maxRate)
+        settings.gapAfter =
+            registration.declared("gapAfter", registration.gapAfter, else: settings.gapAfter)
+            ?? SeriesSettings.defaultGapAfter
+        if registration.resets.contains("alerts") { rules = [:] }
         // "The same `from` again replaces."
         if let tariff = registration.tariff { assignments[registration.from] = tariff }
         for change in registration.alerts { rules[change.name] = change.rule }

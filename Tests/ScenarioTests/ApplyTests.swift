@@ -107,27 +107,6 @@ struct ApplyTests {
         try expectUnchanged(scenario, Self.fleet)
     }
 
-    @Test func `null goes back to the default where an event can say so`() throws {
-        let scenario = try Scenario()
-        scenario.expect(exit: 0, try apply(scenario, Self.fleet))
-        let outcome = try apply(
-            scenario,
-            "tariffs: [ { id: home, timezone: null } ]\ndevices:\n- { id: E-1, gapAfter: null, timezone: ~ }\n"
-                + "- { id: E-2, multiplier: , unit: null }\n"
-        )
-        scenario.expect(exit: 0, outcome)
-        #expect(
-            outcome.outputLines.prefix(3) == [
-                "~ tariff home: timezone Europe/Berlin -> none", "~ device E-1: gapAfter 25h -> 6h",
-                "~ device E-2: multiplier 1.5 -> 1",
-            ]
-        )
-        let refused = try apply(scenario, "devices:\n- id: E-2\n  account: null\n  modulus: null\n")
-        scenario.expect(exit: 1, refused)
-        #expect(refused.errors.contains("fleet.yaml:3: device E-2: account is \"flat 2\""))
-        #expect(refused.errors.contains("fleet.yaml:4: device E-2: modulus is \"100000\""))
-    }
-
     @Test func `A correction of the multiplier survives a fleet file that declares it as before`() throws {
         let scenario = try Scenario()
         scenario.expect(exit: 0, try apply(scenario, Self.fleet))

@@ -46,6 +46,18 @@ struct CommandLineTests {
         #expect(outcome.output.isEmpty)
     }
 
+    @Test(arguments: [
+        "init", "apply", "ingest", "topup", "query", "explain", "push drain", "replay", "compare", "rebuild", "verify",
+        "log ls", "log show", "log stats",
+    ])
+    func `Help names values by their words`(_ command: String) throws {
+        let scenario = try Scenario(initialised: false)
+        let outcome = try scenario.run(command.split(separator: " ").map(String.init) + ["--help"])
+        scenario.expect(exit: 0, outcome)
+        #expect(outcome.output.contains("USAGE: meterfold \(command)"))
+        #expect(!outcome.output.contains("(values: 1") && !outcome.output.contains("<data>"))
+    }
+
     @Test func `ingest's summary is one object`() throws {
         let scenario = try Scenario()
         let outcome = try scenario.run(

@@ -35,6 +35,25 @@ import Testing
         #expect(version.tax == (try decimal("13")))
     }
 
+    @Test func `A registration resets fields by name, and null is a field left out`() throws {
+        let line = #"""
+            {"event": "DeviceRegistered", "device": "E-1", "utility": "gas", "resets": ["unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account", "alerts"]}
+            """#
+        let read = try event(line)
+        #expect(read == .deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas, resets: .all)))
+        var encoder = NDJSONEncoder()
+        encoder.append(read)
+        #expect(String(decoding: encoder.bytes, as: UTF8.self) == line + "\n")
+        let others =
+            #"{"event":"DeviceRegistered","device":"E-1","utility":"gas","account":null,"resets":null,"note":null}"#
+        #expect(try event(others) == .deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas)))
+        for resets in [#""unit""#, #"["tariff"]"#, #"["account"],"account":"a""#, "[1]"] {
+            let line = #"{"event":"DeviceRegistered","device":"E-1","utility":"gas","resets":"# + resets + "}"
+            #expect(ndjson(line).codes == [.valueSyntax], "\(line)")
+        }
+        #expect(ndjson(others.replacing(#""gas""#, with: "null")).codes == [.missingField])
+    }
+
     @Test(arguments: [
         #"[]"#, #"[{"from":"2026-01-01","default":"-0.1"}]"#, #"[{"from":"2026-01-01","default":"0.1234567"}]"#,
         #"[{"from":"2026-01-01","default":"100000.1"}]"#, #"[{"from":"2026-13-01","default":"1"}]"#,
