@@ -10,6 +10,8 @@ struct Trial {
     let seed: UInt64
     /// What is compared.
     var queries = AskedQuery.allCases
+    /// Instants around which is asked what was true then.
+    var instants: [Int64] = []
 
     /// How the product differs from the oracle, or from itself rebuilt; nil where it does not.
     func disagreement() throws -> String? {
@@ -27,7 +29,7 @@ struct Trial {
         if !comparison.isEqual {
             return "rebuilt: \(comparison.tables.filter { $0.differenceCount > 0 })"
         }
-        return try disagreementEarlier(pipeline, oracle, &random)
+        return try disagreementEarlier(pipeline, oracle, &random) ?? disagreementAsOf(pipeline, oracle, &random)
     }
 
     private func disagreementEarlier(_ pipeline: Pipeline, _ oracle: ReferenceFold, _ random: inout TestRandom) throws
@@ -43,6 +45,29 @@ struct Trial {
             }
         }
         return nil
+    }
+
+    /// What was true at an instant, as known in the end or at a position.
+    private func disagreementAsOf(_ pipeline: Pipeline, _ oracle: ReferenceFold, _ random: inout TestRandom) throws
+        -> String?
+    {
+        guard pipeline.head > .origin, !instants.isEmpty else { return nil }
+        let instant = chosenInstant(&random)
+        let position = random.oneIn(2) ? Position(UInt64(random.int(1...Int64(pipeline.head.rawValue)))) : nil
+        let trueThen = try pipeline.rebuilt(through: position, asOf: Instant(milliseconds: instant))
+        for query in AskedQuery.datable.shuffled(using: &random).prefix(3) {
+            let rows = oracle.rows(query.reference, atPosition: position.map { Int($0.rawValue) }, asOf: instant)
+            if let text = difference(try trueThen.compactRows(query), rows) {
+                let known = position.map { " at position \($0)" } ?? ""
+                return "\(query.rawValue) as of \(instant)\(known): \(text)"
+            }
+        }
+        return nil
+    }
+
+    /// At one of the instants or near it.
+    func chosenInstant(_ random: inout TestRandom) -> Int64 {
+        random.pick(instants) + random.pick([0, 0, -1, 1, random.int(-1...1) * Milliseconds.day])
     }
 
     /// The lines taken in: in random batches, with commits and restarts in between.
