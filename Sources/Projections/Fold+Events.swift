@@ -90,7 +90,7 @@ extension Fold {
             if counts(event.at) {
                 series.exchange(exchange, &change)
             } else {
-                series.noteLaterExchange(at: exchange.at)
+                series.noteLaterExchange(at: exchange.at, &change)
             }
         }
     }

@@ -29,44 +29,47 @@ struct Trial {
         if !comparison.isEqual {
             return "rebuilt: \(comparison.tables.filter { $0.differenceCount > 0 })"
         }
-        return try disagreementEarlier(pipeline, oracle, &random) ?? disagreementAsOf(pipeline, oracle, &random)
+        return try disagreementEarlier(pipeline, oracle) ?? disagreementAsOf(pipeline, oracle)
     }
 
-    private func disagreementEarlier(_ pipeline: Pipeline, _ oracle: ReferenceFold, _ random: inout TestRandom) throws
-        -> String?
-    {
+    private func disagreementEarlier(_ pipeline: Pipeline, _ oracle: ReferenceFold) throws -> String? {
         guard pipeline.head > .origin else { return nil }
-        let position = random.int(1...Int64(pipeline.head.rawValue))
-        let earlier = try pipeline.rebuilt(through: Position(UInt64(position)))
+        var random = TestRandom(seed: seed ^ 0xEA51)
+        let position = position(upTo: pipeline.head, &random)
+        let earlier = try pipeline.rebuilt(through: position)
         for query in queries.shuffled(using: &random).prefix(4) {
-            let rows = oracle.rows(query.reference, atPosition: Int(position))
+            let rows = oracle.rows(query.reference, atPosition: Int(position.rawValue))
             if let text = difference(try earlier.compactRows(query), rows) {
-                return "\(query.rawValue) at position \(position): \(text)"
+                return "\(query.rawValue) at position \(position.rawValue): \(text)"
             }
         }
         return nil
     }
 
     /// What was true at an instant, as known in the end or at a position.
-    private func disagreementAsOf(_ pipeline: Pipeline, _ oracle: ReferenceFold, _ random: inout TestRandom) throws
-        -> String?
-    {
+    private func disagreementAsOf(_ pipeline: Pipeline, _ oracle: ReferenceFold) throws -> String? {
         guard pipeline.head > .origin, !instants.isEmpty else { return nil }
+        var random = TestRandom(seed: seed ^ 0xA50F)
         let instant = chosenInstant(&random)
-        let position = random.oneIn(2) ? Position(UInt64(random.int(1...Int64(pipeline.head.rawValue)))) : nil
+        let position = random.oneIn(2) ? position(upTo: pipeline.head, &random) : nil
         let trueThen = try pipeline.rebuilt(through: position, asOf: Instant(milliseconds: instant))
         for query in AskedQuery.datable.shuffled(using: &random).prefix(3) {
             let rows = oracle.rows(query.reference, atPosition: position.map { Int($0.rawValue) }, asOf: instant)
             if let text = difference(try trueThen.compactRows(query), rows) {
-                let known = position.map { " at position \($0)" } ?? ""
+                let known = position.map { " at position \($0.rawValue)" } ?? ""
                 return "\(query.rawValue) as of \(instant)\(known): \(text)"
             }
         }
         return nil
     }
 
+    /// A position some way into the log: the same way into one with fewer lines.
+    private func position(upTo head: Position, _ random: inout TestRandom) -> Position {
+        Position(UInt64(1 + random.int(0...999_999) * Int64(head.rawValue) / 1_000_000))
+    }
+
     /// At one of the instants or near it.
-    func chosenInstant(_ random: inout TestRandom) -> Int64 {
+    private func chosenInstant(_ random: inout TestRandom) -> Int64 {
         random.pick(instants) + random.pick([0, 0, -1, 1, random.int(-1...1) * Milliseconds.day])
     }
 
