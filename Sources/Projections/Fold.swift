@@ -91,6 +91,7 @@ package final class Fold {
             device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
             resolveBillingSeries(device)
         }
+        if device.billingSeries != index { remind(device, position: firstPosition, recordedAt: recordedAt) }
         if let asOf, readings.contains(where: { $0.at > asOf.milliseconds }) {
             return applyUpTo(asOf, readings, to: fold, firstPosition: firstPosition)
         }
@@ -199,6 +200,14 @@ package final class Fold {
         charge(device)
         guard device.needsLook(device.charges.bounds, clock: clock(of: device) ?? Int64.min) else { return }
         look(device, since: before, position: position, recordedAt: recordedAt)
+    }
+
+    /// Looks for reminders after an event that changes neither balance nor clock: one that fell due with the episode's
+    /// own event waits for the next of the device, whatever it is.
+    func remind(_ device: DeviceFold, position: UInt64, recordedAt: Instant) {
+        guard device.hasBalance, let clock = clock(of: device), clock >= device.alerts.nextReminderAt else { return }
+        change.clear()
+        evaluate(device, from: device.exactBalance(), position: position, recordedAt: recordedAt)
     }
 
     /// Looks at the rules after an event of the billing series; `change` is what it did.

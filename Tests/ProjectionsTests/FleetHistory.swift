@@ -116,7 +116,7 @@ struct FleetHistory {
         case 2, 3, 4: turnDay()
         case 5 where device.isRegistered, 6 where device.isRegistered: setRule(device)
         case 7 where device.isRegistered, 8 where device.isRegistered: redeclare(device)
-        case 9: settlePush(device)
+        case 9, 10: settlePush(device)
         default: break
         }
     }
@@ -153,8 +153,11 @@ struct FleetHistory {
     private mutating func register(_ device: FleetMeter, isFirst: Bool) {
         var keys = [device.key]
         var needs: [String] = []
-        var text = "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),\"utility\":\"\(device.utility.name)\""
-        if let unit = device.declaredUnit, isFirst { text += ",\"unit\":\"\(unit.symbol)\"" }
+        let others: [Utility] = device.dimension == .energy ? [.electricity, .gas] : [.water, .gas]
+        let utility = isFirst || !random.oneIn(8) ? device.utility : random.pick(others)
+        var text = "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),\"utility\":\"\(utility.name)\""
+        let otherUnit = isFirst || !random.oneIn(8) ? nil : random.pick(device.units)
+        if let unit = isFirst ? device.declaredUnit : otherUnit { text += ",\"unit\":\"\(unit.symbol)\"" }
         if let register = device.declaredRegister, isFirst { text += ",\"register\":\"\(register)\"" }
         if !isFirst, random.oneIn(6) { text += ",\"register\":\"\(device.registers.last ?? "")\"" }
         if random.oneIn(isFirst ? 2 : 3) { text += ",\"timezone\":\"\(zone())\"" }
@@ -163,7 +166,7 @@ struct FleetHistory {
             keys.append(device.multiplierKey)
         }
         // 1000 in kWh or m3, whatever the unit is called.
-        let unit = device.declaredUnit ?? device.dimension.shownUnit
+        let unit = otherUnit ?? device.declaredUnit ?? device.dimension.shownUnit
         let scale = unit.milliDigits == 3 ? "000" : ""
         if random.oneIn(2) { text += ",\"modulus\":\"\(random.pick(["1000", "100"]))\(scale)\"" }
         if random.oneIn(3) { text += ",\"maxRate\":\"\(random.pick(["5", "60"]))\(scale)\"" }
