@@ -322,7 +322,9 @@ package final class Fold {
             - change.removed.reduce(Int128(0)) { $0 + Int128($1.quantity) }
         let first = LocalDate(dayNumber: Int32(device.zone.day(at: span.start))).civil
         let last = LocalDate(dayNumber: Int32(device.zone.day(at: span.end - 1))).civil
-        if net == 0, first.year == last.year, first.month == last.month { return }
+        // What moves across the first assignment begins or ceases to count.
+        let meetsAssignment = span.start < device.schedule.countsFrom && device.schedule.countsFrom < span.end
+        if net == 0, first.year == last.year, first.month == last.month, !meetsAssignment { return }
         guard let end = LocalDate(year: last.year, month: 12, day: 31), let clock = latestReadAt(of: device) else {
             return
         }

@@ -56,7 +56,8 @@ struct MeterSegments {
 
     /// Takes in that an exchange is known which does not count: what is told for its segment means no other.
     mutating func noteLaterExchange(at instant: Int64) {
-        laterExchanges = laterExchanges.map { min($0.lowerBound, instant)...max($0.upperBound, instant) }
+        laterExchanges =
+            laterExchanges.map { min($0.lowerBound, instant)...max($0.upperBound, instant) }
             ?? instant...instant
         settle()
     }

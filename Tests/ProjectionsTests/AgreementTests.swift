@@ -95,10 +95,14 @@ private struct OrderTrial {
         return try difference(one.rebuilt(asOf: asOf), two.rebuilt(asOf: asOf)).map { "as of \(asOf.rfc3339): \($0)" }
     }
 
-    /// As `difference`, of what is left of the lines.
+    /// As `difference`, of what is left of the lines; nil where what was accepted no longer is.
     func differenceAnew() throws -> String? {
         var random = TestRandom(seed: seed)
-        return try difference(Trial(lines: first.map(\.text), seed: seed).ingested(&random).0)
+        let (one, outcomes) = try Trial(lines: first.map(\.text), seed: seed).ingested(&random)
+        let areAccepted = outcomes.allSatisfy { outcome in
+            if case .accepted = outcome { true } else { false }
+        }
+        return areAccepted ? try difference(one) : nil
     }
 
     private func difference(_ one: ViewStore, _ two: ViewStore) throws -> String? {

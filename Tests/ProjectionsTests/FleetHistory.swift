@@ -48,8 +48,9 @@ struct FleetHistory {
     /// The instants that the lines name.
     var instants: [Int64] { spelling.instants }
 
-    /// The lines in a plausible order of arrival: much as told, some late.
+    /// The lines in some order of arrival: much as told, some late; or in any at all.
     mutating func arrival() -> [GeneratedLine] {
+        if random.oneIn(4) { return FleetHistory.otherArrival(of: lines, &random) }
         var keyed = lines.enumerated().map { i, line in
             (place: Int64(i) + (random.oneIn(3) ? random.int(-30...30) : random.int(-2...2)), line: line)
         }
@@ -57,7 +58,7 @@ struct FleetHistory {
         return GeneratedLine.settled(keyed.map(\.line), as: lines)
     }
 
-    /// Some other order of arrival, some lines told twice.
+    /// Any order of arrival, some lines told twice.
     static func otherArrival(of lines: [GeneratedLine], _ random: inout TestRandom) -> [GeneratedLine] {
         var shuffled = lines
         for line in lines where line.keys.isEmpty && random.oneIn(5) { shuffled.append(line) }

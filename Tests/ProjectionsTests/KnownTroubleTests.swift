@@ -102,6 +102,24 @@ struct KnownTroubleTests {
             #"{"device":"E","readAt":"2025-01-01T12:00:00Z","value":"0"}"#,
             #"{"device":"E","readAt":"2025-01-01T13:00:00Z","value":"10"}"#,
         ],
+        // A late reading before the first assignment makes a drop of what had counted for the tiers of another year.
+        [
+            tariff(tiers, from: "2018-11-02"),
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one","from":"2018-11-10"}"#,
+            #"{"device":"E","readAt":"2018-11-02T22:00:00Z","value":0}"#,
+            #"{"device":"E","readAt":"2019-12-15T03:00:00Z","value":7}"#,
+            #"{"device":"E","readAt":"2019-12-15T10:00:00Z","value":37}"#,
+            #"{"device":"E","readAt":"2018-11-09T03:00:00Z","value":400}"#,
+        ],
+        // A late reading moves use over the first assignment, and so the tiers of the days after.
+        [
+            tariff(tiers, from: "2025-01-01"),
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one","from":"2025-01-12"}"#,
+            #"{"device":"E","readAt":"2025-01-07T00:00:00Z","value":0}"#,
+            #"{"device":"E","readAt":"2025-01-15T00:00:00Z","value":108}"#,
+            #"{"device":"E","readAt":"2025-01-17T00:00:00Z","value":112}"#,
+            #"{"device":"E","readAt":"2025-01-11T00:00:00Z","value":105}"#,
+        ],
         // A value too fine in any unit, of a device that nobody registered.
         [#"{"device":"E","readAt":1735693200,"value":1.0000001}"#],
     ]
@@ -121,6 +139,13 @@ struct KnownTroubleTests {
     private static let exchange =
         #"{"event":"MeterExchanged","device":"E","at":"2025-01-05T00:00:00Z","finalValue":40,"initialValue":0}"#
 
+    private static let tiers = #","tiers":{"period":"month","steps":[{"upTo":20,"add":0},{"add":2}]}"#
+
+    private static func tariff(_ more: String, from: String) -> String {
+        #"{"event":"TariffPublished","tariff":"one","unit":"kWh","currency":"EUR","#
+            + #""versions":[{"from":"\#(from)","default":1\#(more)}]}"#
+    }
+
     private static let tariff =
         #"{"event":"TariffPublished","tariff":"one","unit":"kWh","currency":"EUR","#
         + #""versions":[{"from":"2025-01-01","default":1}]}"#
@@ -133,7 +158,10 @@ struct KnownTroubleTests {
     func laterMeter(told: [String], isInterval: Bool) throws {
         let use =
             isInterval
-            ? [#"{"device":"E","kind":"interval","start":"2025-01-01T00:00:00Z","end":"2025-01-02T00:00:00Z","value":9}"#]
+            ? [
+                #"{"device":"E","kind":"interval","start":"2025-01-01T00:00:00Z","#
+                    + #""end":"2025-01-02T00:00:00Z","value":9}"#
+            ]
             : [
                 #"{"device":"E","readAt":"2025-01-01T00:00:00Z","value":20}"#,
                 #"{"device":"E","readAt":"2025-01-02T00:00:00Z","value":30}"#,
