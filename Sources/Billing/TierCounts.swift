@@ -54,8 +54,9 @@ package struct TierCounts: Sendable {
             shift(interval, sign: 1, schedule)
         }
         guard let touched, touched.last > schedule.countsFrom else { return }
-        let last = piece(at: touched.last - 1, schedule)
+        // The first comes first: where it is new, it moves the places of those after it.
         var i = piece(at: max(touched.first, schedule.countsFrom), schedule)
+        let last = piece(at: touched.last - 1, schedule)
         while i <= last { i = settle(from: i, schedule) }
     }
 

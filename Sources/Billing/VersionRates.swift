@@ -31,6 +31,8 @@ package final class VersionRates: Sendable {
     package let taxTenThousandths: Int64
     let lowestMicro: Int64
     let highestMicro: Int64
+    /// Whether one period holds at all times.
+    package let isUniform: Bool
 
     static let minutesPerWeek = 7 * 24 * 60
 
@@ -40,7 +42,8 @@ package final class VersionRates: Sendable {
             version.periods.map { Period(name: $0.name, priceMicro: VersionRates.micro($0.price)) }
             + [Period(name: "default", priceMicro: VersionRates.micro(version.defaultPrice))]
         periodOfMinute = VersionRates.week(version.periods)
-        minutesToChange = VersionRates.distances(periodOfMinute)
+        isUniform = periodOfMinute.allSatisfy { [periodOfMinute] in $0 == periodOfMinute[0] }
+        minutesToChange = VersionRates.distances(periodOfMinute, isUniform: isUniform)
         tierPeriod = version.tiers?.period
         steps =
             version.tiers?.steps.map { step in
@@ -48,7 +51,7 @@ package final class VersionRates: Sendable {
             } ?? []
         standingMicro = version.standingCharge.map(VersionRates.micro) ?? 0
         taxTenThousandths = version.tax.flatMap { $0.scaled(by: 2) }.map(Int64.init) ?? 0
-        let used = Set(periodOfMinute).map { Int($0) }
+        let used = periods.indices.filter { [periodOfMinute] in periodOfMinute.contains(UInt8($0)) }
         lowestMicro = used.map { [periods] in periods[$0].priceMicro }.min() ?? 0
         highestMicro = used.map { [periods] in periods[$0].priceMicro }.max() ?? 0
     }
@@ -76,9 +79,9 @@ package final class VersionRates: Sendable {
         return week
     }
 
-    private static func distances(_ week: [UInt8]) -> [UInt16] {
+    private static func distances(_ week: [UInt8], isUniform: Bool) -> [UInt16] {
         var distances = [UInt16](repeating: UInt16(minutesPerWeek), count: minutesPerWeek)
-        guard Set(week).count > 1 else { return distances }
+        guard !isUniform else { return distances }
         var distance = 0
         // Twice around, backwards: the second round knows what comes after the week's end.
         for minute in (0..<2 * minutesPerWeek).reversed() {
@@ -88,9 +91,6 @@ package final class VersionRates: Sendable {
         }
         return distances
     }
-
-    /// Whether all hours cost the same.
-    package var isUniform: Bool { lowestMicro == highestMicro && Set(periodOfMinute).count == 1 }
 
     /// What the first `quantity` units (mWh or mL) of a tier period cost at the steps' added prices, tax apart, in
     /// 10^-12 of the currency's unit. A step contains its upper bound.

@@ -90,7 +90,7 @@ extension Fold {
             if counts(event.at) {
                 series.exchange(exchange, &change)
             } else {
-                series.noteLaterExchange(at: exchange.at)
+                series.noteLaterExchange(at: exchange.at, &change)
             }
         }
     }
@@ -117,7 +117,8 @@ extension Fold {
         fold.noteDirty(change)
         enqueue(series: index)
         enqueue(device)
-        guard device.billingSeries == index, device.hasBalance else { return }
+        guard device.billingSeries == index else { return remind(device, position: position, recordedAt: recordedAt) }
+        guard device.hasBalance else { return }
         follow(device, position: position, recordedAt: recordedAt)
     }
 

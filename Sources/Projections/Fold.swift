@@ -91,6 +91,7 @@ package final class Fold {
             device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
             resolveBillingSeries(device)
         }
+        if device.billingSeries != index { remind(device, position: firstPosition, recordedAt: recordedAt) }
         if let asOf, readings.contains(where: { $0.at > asOf.milliseconds }) {
             return applyUpTo(asOf, readings, to: fold, firstPosition: firstPosition)
         }
@@ -199,6 +200,14 @@ package final class Fold {
         charge(device)
         guard device.needsLook(device.charges.bounds, clock: clock(of: device) ?? Int64.min) else { return }
         look(device, since: before, position: position, recordedAt: recordedAt)
+    }
+
+    /// Looks for reminders after an event that changes neither balance nor clock: one that fell due with the episode's
+    /// own event waits for the next of the device, whatever it is.
+    func remind(_ device: DeviceFold, position: UInt64, recordedAt: Instant) {
+        guard device.hasBalance, let clock = clock(of: device), clock >= device.alerts.nextReminderAt else { return }
+        change.clear()
+        evaluate(device, from: device.exactBalance(), position: position, recordedAt: recordedAt)
     }
 
     /// Looks at the rules after an event of the billing series; `change` is what it did.
@@ -313,7 +322,9 @@ package final class Fold {
             - change.removed.reduce(Int128(0)) { $0 + Int128($1.quantity) }
         let first = LocalDate(dayNumber: Int32(device.zone.day(at: span.start))).civil
         let last = LocalDate(dayNumber: Int32(device.zone.day(at: span.end - 1))).civil
-        if net == 0, first.year == last.year, first.month == last.month { return }
+        // What moves across the first assignment begins or ceases to count.
+        let meetsAssignment = span.start < device.schedule.countsFrom && device.schedule.countsFrom < span.end
+        if net == 0, first.year == last.year, first.month == last.month, !meetsAssignment { return }
         guard let end = LocalDate(year: last.year, month: 12, day: 31), let clock = latestReadAt(of: device) else {
             return
         }

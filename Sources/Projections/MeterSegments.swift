@@ -28,8 +28,8 @@ struct MeterSegments {
     private var declaredModulus: Int64?
     private(set) var thousandths: [Int64] = [1000]
     private(set) var moduli: [Int64?] = [nil]
-    /// The latest exchange known that does not count.
-    private var latestLaterExchange = Int64.min
+    /// The exchanges known that do not count, all later than those that do: the first and the last of them.
+    private var laterExchanges: ClosedRange<Int64>?
     /// mWh or mL an hour.
     var maxRate: Int64?
 
@@ -54,7 +54,13 @@ struct MeterSegments {
         settle()
     }
 
-    mutating func noteLaterExchange(at instant: Int64) { latestLaterExchange = max(latestLaterExchange, instant) }
+    /// Takes in that an exchange is known which does not count: what is told for its segment means no other.
+    mutating func noteLaterExchange(at instant: Int64) {
+        laterExchanges =
+            laterExchanges.map { min($0.lowerBound, instant)...max($0.upperBound, instant) }
+            ?? instant...instant
+        settle()
+    }
 
     /// What the device declares, for the segment before the first exchange; no multiplier means that of before.
     mutating func declare(multiplierThousandths: Int64?, modulus: Int64?, maxRate: Int64?, position: UInt64) {
@@ -68,7 +74,7 @@ struct MeterSegments {
 
     /// A correction for the segment that contains `at`; nil means the latest segment known now.
     mutating func correctMultiplier(at instant: Int64?, thousandths: Int64, position: UInt64) {
-        let anchor = instant ?? max(exchanges.last?.at ?? Int64.min, latestLaterExchange)
+        let anchor = instant ?? laterExchanges?.upperBound ?? exchanges.last?.at ?? Int64.min
         multipliers.append(Telling(anchor: anchor, value: thousandths, position: position))
         settle()
     }
@@ -77,10 +83,11 @@ struct MeterSegments {
     private mutating func settle() {
         thousandths = []
         moduli = []
+        let told = multipliers.filter { telling in laterExchanges.map { telling.anchor < $0.lowerBound } ?? true }
         for i in 0...exchanges.count {
             var stands: (value: Int64, position: UInt64)?
             if i > 0, let value = exchanges[i - 1].multiplierThousandths { stands = (value, exchanges[i - 1].position) }
-            for telling in multipliers where segment(at: telling.anchor) == i {
+            for telling in told where segment(at: telling.anchor) == i {
                 if stands.map({ $0.position < telling.position }) ?? true { stands = (telling.value, telling.position) }
             }
             thousandths.append(stands?.value ?? thousandths.last ?? 1000)

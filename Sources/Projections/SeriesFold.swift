@@ -190,8 +190,10 @@ final class SeriesFold {
         change.touchesAnomalies = true
     }
 
-    /// An exchange that does not count yet is known all the same: a multiplier told without a time is meant for it.
-    func noteLaterExchange(at instant: Int64) { register.segments.noteLaterExchange(at: instant) }
+    /// An exchange that does not count yet is known all the same: multipliers may be meant for its segment.
+    func noteLaterExchange(at instant: Int64, _ change: inout IntervalChange) {
+        changeSegments(&change) { $0.noteLaterExchange(at: instant) }
+    }
 
     /// Changes multipliers, moduli or the greatest rate, and decides everything again.
     func changeSegments(_ change: inout IntervalChange, _ mutate: (inout MeterSegments) -> Void) {

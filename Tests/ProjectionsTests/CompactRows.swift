@@ -42,6 +42,9 @@ enum AskedQuery: String, CaseIterable, Sendable {
     case month = "consumption-month"
     case balance, ledger, arrears, episodes, pushes, anomalies, devices
 
+    /// What may be asked as of an instant.
+    static let datable: [AskedQuery] = [.hour, .day, .month, .balance, .ledger]
+
     var view: ViewQuery.View {
         switch self {
         case .hour: .consumption(by: .hour)

@@ -2,8 +2,8 @@ import MeterModel
 
 extension FleetHistory {
     /// Lines that are refused, or nearly.
-    mutating func tellNonsense(_ device: FleetMeter, _ tariffs: [Tariff]) {
-        let nonsense = readingNonsense(device) + eventNonsense(device, tariffs[0].name)
+    mutating func tellNonsense(_ device: FleetMeter) {
+        let nonsense = readingNonsense(device) + eventNonsense(device, tariffs[0].name) + ruleNonsense(device)
         for _ in 0..<random.int(0...4) { add(random.pick(nonsense)) }
     }
 
@@ -27,7 +27,6 @@ extension FleetHistory {
     private func eventNonsense(_ device: FleetMeter, _ tariff: String) -> [String] {
         let registered = "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),\"utility\":"
         let assigned = "{\"event\":\"TariffAssigned\",\"device\":\(device.json),\"from\":\"2024-04-01\",\"tariff\":"
-        let job = jsonText(device.name + "/zero/1/crossed")
         return [
             assigned + #""none"}"#,
             assigned + "\"\(tariff)\"}",
@@ -37,8 +36,25 @@ extension FleetHistory {
             registered + #""gas"}"#,
             "{\"event\":\"TariffPublished\",\"tariff\":\"\(tariff)\",\"unit\":\"\(otherUnit(device))\","
                 + #""currency":"EUR","versions":[{"from":"2024-01-01","default":1}]}"#,
-            "{\"event\":\"PushDelivered\",\"job\":\(job),\"at\":1711800000,\"response\":\"ok\"}",
-            "{\"event\":\"PushFailed\",\"job\":\(job),\"at\":1711800000}",
+        ]
+    }
+
+    private func ruleNonsense(_ device: FleetMeter) -> [String] {
+        let set = "{\"event\":\"AlertRuleSet\",\"device\":\(device.json),"
+        let registered = "{\"event\":\"DeviceRegistered\",\"device\":\(device.json),"
+        let declared = registered + "\"utility\":\"\(device.utility.name)\",\"alerts\":"
+        return [
+            set + #""rule":"zero","remove":true}"#,
+            set + #""rule":"zero","level":1}"#,
+            set + #""rule":"low","level":2,"rearm":1}"#,
+            set + #""rule":"low","level":1e-7}"#,
+            set + #""rule":"low","level":1,"reminders":["2h","1h"]}"#,
+            set + #""rule":"low","level":1,"remove":true}"#,
+            set + #""rule":"low"}"#,
+            set + #""rule":"never set","remove":true}"#,
+            declared + #"[{"rule":"low","level":3,"rearm":2}]}"#,
+            declared + #"[{"rule":"low"}]}"#,
+            #"{"event":"AlertRuleSet","device":"stranger","rule":"low","level":1}"#,
         ]
     }
 

@@ -15,7 +15,7 @@ extension FleetHistory {
         var at = start + random.int(-20...20) * Milliseconds.hour + (random.oneIn(2) ? 0 : random.int(0...3_599_999))
         var told: [(at: Int64, value: Int64)] = []
         for _ in 0..<random.int(2...11) {
-            at += random.oneIn(60) ? 401 * Milliseconds.day : random.pick(FleetHistory.steps)
+            at += random.oneIn(60) ? random.pick([401, 45]) * Milliseconds.day : random.pick(FleetHistory.steps)
             if random.oneIn(3) { at -= at % Milliseconds.hour }
             var shown = value
             switch random.int(0...13) {
@@ -40,6 +40,7 @@ extension FleetHistory {
             told.append((at, shown))
             reading(device, register, at: at, shown)
             trouble(device, register, told)
+            if random.oneIn(4) { interrupt(device) }
         }
         if random.oneIn(6), let last = told.last { void(device, register, at: last.at) }
     }
@@ -98,13 +99,13 @@ extension FleetHistory {
     private mutating func correct(_ device: FleetMeter, _ register: String, at: Int64, _ value: Int64) {
         var text = "{\"event\":\"ReadingCorrected\",\"device\":\(device.json)\(registerField(device, register))"
         text += ",\"readAt\":\(spelling.time(at))\(valueField(device, "value", value)),\"reason\":\"r\"}"
-        add(text, .ruling("\(device.name)/\(register)/\(at)"))
+        add(text, keys: ["ruling \(device.name)/\(register)/\(at)"])
     }
 
     private mutating func void(_ device: FleetMeter, _ register: String, at: Int64) {
         var text = "{\"event\":\"ReadingVoided\",\"device\":\(device.json)\(registerField(device, register))"
         text += ",\"readAt\":\(spelling.time(at)),\"reason\":\"r\"}"
-        add(text, .ruling("\(device.name)/\(register)/\(at)"))
+        add(text, keys: ["ruling \(device.name)/\(register)/\(at)"])
     }
 
     mutating func exchange(_ device: FleetMeter, _ register: String, at: Int64, around value: Int64) {
@@ -113,9 +114,12 @@ extension FleetHistory {
         let initial = spelling.value(random.int(0...3) * 1_000_000, units: [unit]).value
         var text = "{\"event\":\"MeterExchanged\",\"device\":\(device.json)\(registerField(device, register)),\"at\":"
         text += "\(spelling.time(at)),\"finalValue\":\(final),\"initialValue\":\(initial),\"unit\":\"\(unit.symbol)\""
-        if random.oneIn(3) { text += ",\"multiplier\":\"\(random.pick(["2", "0.001", "1"]))\"" }
+        var keys = ["exchange \(device.name)/\(register)/\(at)"]
+        let multiplies = random.oneIn(3)
+        if multiplies { text += ",\"multiplier\":\"\(random.pick(["2", "0.001", "1"]))\"" }
+        if multiplies || device.correctsLatestSegment { keys.append(device.multiplierKey) }
         if random.oneIn(3) { text += ",\"modulus\":\"\(unit.milliDigits == 3 ? "100000" : "100")\"" }
-        add(text + "}", .declaration)
+        add(text + "}", keys: keys, needs: [device.key])
     }
 
     // MARK: Interval readings
@@ -142,6 +146,7 @@ extension FleetHistory {
                 interval(device, register, chosen.start, chosen.end, 2_000_000)
             default: break
             }
+            if random.oneIn(4) { interrupt(device) }
             at = random.oneIn(5) ? end + random.pick(FleetHistory.steps) : end
         }
     }

@@ -2,22 +2,48 @@ import MeterModel
 
 /// A line of a generated history, and what of its place in the order of arrival its meaning depends on.
 struct GeneratedLine {
-    enum Order: Hashable {
-        /// None: a reading that names all it needs, or money.
-        case free
-        /// It keeps its place among declarations, exchanges and multipliers.
-        case declaration
-        /// It keeps its place among those of the same key.
-        case ruling(String)
-    }
-
+    /// Tells lines of the same text apart; copies of a line share it.
+    var number: Int
     var text: String
-    var order: Order
+    /// Among lines with a key in common the order of telling is kept.
+    var keys: [String] = []
+    /// The line comes after the first that has such a key.
+    var needs: [String] = []
+
+    /// Lines in an order much like that of `wished`, but for what the order of `told` settles.
+    ///
+    /// `wished` holds every line of `told`, some of those without keys more than once.
+    static func settled(_ wished: [GeneratedLine], as told: [GeneratedLine]) -> [GeneratedLine] {
+        var latest: [String: Int] = [:]
+        var first: [String: Int] = [:]
+        var after: [Int: Set<Int>] = [:]
+        for line in told {
+            after[line.number] = Set(line.keys.compactMap { latest[$0] } + line.needs.compactMap { first[$0] })
+            for key in line.keys {
+                latest[key] = line.number
+                if first[key] == nil { first[key] = line.number }
+            }
+        }
+        var settled: [GeneratedLine] = []
+        var waiting: [GeneratedLine] = []
+        var arrived: Set<Int> = []
+        for line in wished {
+            waiting.append(line)
+            while let next = waiting.firstIndex(where: { after[$0.number]?.isSubset(of: arrived) ?? true }) {
+                arrived.insert(waiting[next].number)
+                settled.append(waiting.remove(at: next))
+            }
+        }
+        precondition(waiting.isEmpty, "a line waits for none but those before it")
+        return settled
+    }
 }
 
 /// Spells values and times in one of the ways that mean the same.
 struct Spelling {
     var random: TestRandom
+    /// Every instant that was spelled.
+    private(set) var instants: [Int64] = []
 
     init(seed: UInt64) { random = TestRandom(seed: seed) }
 
@@ -36,7 +62,8 @@ struct Spelling {
     }
 
     mutating func time(_ milliseconds: Int64) -> String {
-        switch random.int(0...5) {
+        instants.append(milliseconds)
+        return switch random.int(0...5) {
         case 0 where milliseconds % 1000 == 0: "\(milliseconds / 1000)"
         case 1: "\(milliseconds)"
         case 2: "\(milliseconds * 1000 + random.int(0...999))"

@@ -10,9 +10,17 @@ struct Trial {
     let seed: UInt64
     /// What is compared.
     var queries = AskedQuery.allCases
+    /// Instants around which is asked what was true then.
+    var instants: [Int64] = []
 
     /// How the product differs from the oracle, or from itself rebuilt; nil where it does not.
     func disagreement() throws -> String? {
+        var met: Set<String> = []
+        return try disagreement(meeting: &met)
+    }
+
+    /// As `disagreement`; `met` takes in the kinds and states that the rows tell of, as "anomalies dip".
+    func disagreement(meeting met: inout Set<String>) throws -> String? {
         var random = TestRandom(seed: seed)
         let (pipeline, outcomes) = try ingested(&random)
         var oracle = ReferenceFold(recordedAt: testRecordedAt.milliseconds)
@@ -20,29 +28,64 @@ struct Trial {
             if let fault = tell(line, outcome, &oracle) { return fault }
         }
         for query in queries {
-            let text = difference(try pipeline.store.compactRows(query), oracle.rows(query.reference))
-            if let text { return "\(query.rawValue): \(text)" }
+            let rows = try pipeline.store.compactRows(query)
+            if [.ledger, .pushes, .anomalies].contains(query) { met.formUnion(Trial.kinds(of: rows, query)) }
+            if let text = difference(rows, oracle.rows(query.reference)) { return "\(query.rawValue): \(text)" }
         }
         let comparison = try ViewComparison.compare(pipeline.store, pipeline.rebuilt())
         if !comparison.isEqual {
             return "rebuilt: \(comparison.tables.filter { $0.differenceCount > 0 })"
         }
-        return try disagreementEarlier(pipeline, oracle, &random)
+        return try disagreementEarlier(pipeline, oracle) ?? disagreementAsOf(pipeline, oracle)
     }
 
-    private func disagreementEarlier(_ pipeline: Pipeline, _ oracle: ReferenceFold, _ random: inout TestRandom) throws
-        -> String?
-    {
+    private static func kinds(of rows: [String], _ query: AskedQuery) -> [String] {
+        rows.flatMap { row in
+            ["\"kind\":\"", "\"state\":\""].compactMap { field in
+                row.firstRange(of: field).map { "\(query.rawValue) \(row[$0.upperBound...].prefix { $0 != "\"" })" }
+            }
+        }
+    }
+
+    private func disagreementEarlier(_ pipeline: Pipeline, _ oracle: ReferenceFold) throws -> String? {
         guard pipeline.head > .origin else { return nil }
-        let position = random.int(1...Int64(pipeline.head.rawValue))
-        let earlier = try pipeline.rebuilt(through: Position(UInt64(position)))
+        var random = TestRandom(seed: seed ^ 0xEA51)
+        let position = position(upTo: pipeline.head, &random)
+        let earlier = try pipeline.rebuilt(through: position)
         for query in queries.shuffled(using: &random).prefix(4) {
-            let rows = oracle.rows(query.reference, atPosition: Int(position))
+            let rows = oracle.rows(query.reference, atPosition: Int(position.rawValue))
             if let text = difference(try earlier.compactRows(query), rows) {
-                return "\(query.rawValue) at position \(position): \(text)"
+                return "\(query.rawValue) at position \(position.rawValue): \(text)"
             }
         }
         return nil
+    }
+
+    /// What was true at an instant, as known in the end or at a position.
+    private func disagreementAsOf(_ pipeline: Pipeline, _ oracle: ReferenceFold) throws -> String? {
+        guard pipeline.head > .origin, !instants.isEmpty else { return nil }
+        var random = TestRandom(seed: seed ^ 0xA50F)
+        let instant = chosenInstant(&random)
+        let position = random.oneIn(2) ? position(upTo: pipeline.head, &random) : nil
+        let trueThen = try pipeline.rebuilt(through: position, asOf: Instant(milliseconds: instant))
+        for query in AskedQuery.datable.shuffled(using: &random).prefix(3) {
+            let rows = oracle.rows(query.reference, atPosition: position.map { Int($0.rawValue) }, asOf: instant)
+            if let text = difference(try trueThen.compactRows(query), rows) {
+                let known = position.map { " at position \($0.rawValue)" } ?? ""
+                return "\(query.rawValue) as of \(instant)\(known): \(text)"
+            }
+        }
+        return nil
+    }
+
+    /// A position some way into the log: the same way into one with fewer lines.
+    private func position(upTo head: Position, _ random: inout TestRandom) -> Position {
+        Position(UInt64(1 + random.int(0...999_999) * Int64(head.rawValue) / 1_000_000))
+    }
+
+    /// At one of the instants or near it.
+    private func chosenInstant(_ random: inout TestRandom) -> Int64 {
+        random.pick(instants) + random.pick([0, 0, -1, 1, random.int(-1...1) * Milliseconds.day])
     }
 
     /// The lines taken in: in random batches, with commits and restarts in between.

@@ -164,6 +164,15 @@ struct RuleReader {
 
     private static let levelRange: ClosedRange<Int128> = (-powerOfTen(21))...powerOfTen(21)
 
+    /// A figure that a rule may not have is `rule-invalid`, as one of a tariff is `tariff-invalid`.
+    private mutating func level(_ name: Text) -> Int128? {
+        var figure = fields
+        figure.faults = Faults()
+        let level = figure.count(name, places: 6, in: RuleReader.levelRange)
+        if let fault = figure.faults.first { fields.faults.add(fault == .valueSyntax ? fault : .ruleInvalid) }
+        return level
+    }
+
     mutating func read(besides others: [Text]) -> RuleChange? {
         fields.allow(["rule", "level", "rearm", "cleared", "staleAfter", "reminders", "remove"] + others)
         fields.require("rule")
@@ -179,8 +188,8 @@ struct RuleReader {
         }
         if !isZero { fields.require("level") }
         // "Both at most 6 fraction digits."
-        let level = fields.count("level", places: 6, in: RuleReader.levelRange) ?? 0
-        let rearm = fields.count("rearm", places: 6, in: RuleReader.levelRange) ?? level
+        let level = level("level") ?? 0
+        let rearm = self.level("rearm") ?? level
         if isZero && level != 0 || rearm < level { fields.faults.add(.ruleInvalid) }
         let asksForCleared = fields.bool("cleared") ?? false
         _ = fields.duration("staleAfter")

@@ -101,8 +101,8 @@ extension FoldedDevice {
         return cuts.filter { start < $0 && $0 < end }.sorted()
     }
 
-    /// Every instant at which the period of section 5 can change: where the local clock reads a window's edge, and
-    /// where it is put forward or back.
+    /// Every instant at which another period of section 5 begins: of those where the local clock reads a window's edge,
+    /// or is put forward or back, the ones before which another period held.
     private func switches(of version: TariffVersion?, from start: Instant, to end: Instant) -> [Instant] {
         guard let version, !version.periods.isEmpty, start < end else { return [] }
         var switches: [Instant] = []
@@ -115,7 +115,7 @@ extension FoldedDevice {
                     .filter { piece.start <= $0 && $0 < piece.end }
             }
         }
-        return switches
+        return switches.filter { version.period(at: $0, in: zone).name != version.period(at: $0 - 1, in: zone).name }
     }
 
     /// Section 5: "for each local day from the day of first assignment (without `from`: the day of the first standing

@@ -30,11 +30,11 @@ enum RefusalCode: String, Sendable {
         case .missingField: 2
         case .valueSyntax, .valuePrecision, .valueRange: 3
         case .timeSyntax, .timeRange: 4
-        case .unknownTimezone: 5
+        // What a rule may not say is seen in the line alone.
+        case .unknownTimezone, .ruleInvalid: 5
         case .unknownDevice, .unitMismatch: 6
         case .tariffInvalid, .unknownTariff: 7
-        case .ruleInvalid: 8
-        case .referenceReused, .currencyMismatch: 9
+        case .referenceReused, .currencyMismatch: 8
         }
     }
 }

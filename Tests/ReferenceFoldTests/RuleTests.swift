@@ -84,7 +84,10 @@ struct RuleTests {
         (#"{"device":"E","value":"1","readAt":"2025-01-01T00:00:00Z"}"#, "unknown-device"),
         (#"{"event":"DayTurned","timezone":"Mars/Base","at":"2025-01-01T00:00:00Z"}"#, "unknown-timezone"),
         (#"{"event":"DayTurned","timezone":"PST","at":"2025-01-01T00:00:00Z"}"#, "unknown-timezone"),
-        (#"{"event":"AlertRuleSet","device":"E","rule":"low","level":"5","rearm":"4"}"#, "unknown-device"),
+        (#"{"event":"AlertRuleSet","device":"E","rule":"low","level":"5","rearm":"4"}"#, "rule-invalid"),
+        (#"{"event":"AlertRuleSet","device":"E","rule":"zero","remove":true}"#, "rule-invalid"),
+        (#"{"event":"AlertRuleSet","device":"E","rule":"low","level":"1e-7"}"#, "rule-invalid"),
+        (#"{"event":"AlertRuleSet","device":"E","rule":"low","level":"5"}"#, "unknown-device"),
         (
             #"{"event":"TariffPublished","tariff":"t","unit":"kWh","currency":"EUR","versions":[]}"#,
             "tariff-invalid"
