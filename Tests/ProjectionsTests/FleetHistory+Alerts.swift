@@ -60,12 +60,14 @@ extension FleetHistory {
 
     /// Something became of a push, requested or not.
     mutating func settlePush(_ device: FleetMeter) {
-        let outcome = random.pick(["PushDelivered", "PushFailed", "PushSuperseded", "PushStale", "PushDied"])
-        let kind = random.pick(["crossed", "crossed", "crossed", "cleared", "reminder-1", "reminder-2"])
-        let rule = random.oneIn(2) ? "zero" : random.pick(FleetHistory.ruleNames)
-        let job = "\(device.name)/\(rule)/\(random.oneIn(4) ? 2 : 1)/\(kind)"
-        var text = "{\"event\":\"\(outcome)\",\"job\":\(jsonText(job)),\"at\":\(spelling.time(instant()))"
-        if random.oneIn(2) { text += ",\"response\":\"\(random.pick(["ok", "503"]))\"" }
-        add(text + "}")
+        let kind = random.pick(["crossed", "crossed", "crossed", "crossed", "cleared", "reminder-1", "reminder-2"])
+        let rule = random.oneIn(3) ? random.pick(FleetHistory.ruleNames) : "zero"
+        let job = jsonText("\(device.name)/\(rule)/\(random.int(1...2))/\(kind)")
+        for _ in 0..<random.int(1...2) {
+            let outcome = random.pick(["Delivered", "Failed", "Superseded", "Stale", "Died"])
+            var text = "{\"event\":\"Push\(outcome)\",\"job\":\(job),\"at\":\(spelling.time(instant()))"
+            if random.oneIn(2) { text += ",\"response\":\"\(random.pick(["ok", "503"]))\"" }
+            add(text + "}")
+        }
     }
 }

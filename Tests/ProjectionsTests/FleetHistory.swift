@@ -108,6 +108,7 @@ struct FleetHistory {
         for _ in 0..<random.int(0...3) { pay(device) }
         guard device.isRegistered else { return }
         for _ in 0..<random.int(0...3) { redeclare(device) }
+        for _ in 0..<random.int(0...3) { settlePush(device) }
     }
 
     /// Something else than a reading, between two readings.
