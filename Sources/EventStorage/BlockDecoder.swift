@@ -11,14 +11,19 @@ final class BlockBodyDecoder {
     private(set) var nextPosition: UInt64?
     /// What the log has behind the block decoded last.
     private var nextCounts = DefinitionCounts()
-    private var readings: UnsafeMutablePointer<ReadingRecord>
+    let readings: UnsafeMutablePointer<ReadingRecord>
     private var content = CanonicalContent()
+    /// Nil: every series is.
+    private(set) var wanted: WantedSeries?
+    let cells: UnsafeMutablePointer<WantedCell>?
 
     /// What part of a block is wanted.
     enum Depth {
         /// The definitions alone; runs are passed over, so the series are not moved on.
         case definitions
         case all
+        /// All events, and the readings of the decoder's scope alone.
+        case wanted
     }
 
     /// A block as decoded.
@@ -33,6 +38,9 @@ final class BlockBodyDecoder {
         var series: DefinitionSlice
         var runs: [Run] = []
         var readingCount = 0
+        /// Of a block decoded for what is wanted: that this cannot be told from its own bytes and the states of the
+        /// wanted series. Then `runs` are not to be used before `take(_:decodedBy:into:)`.
+        var needsWhole = false
 
         /// What the log has with this block.
         var after: DefinitionCounts {
@@ -47,12 +55,29 @@ final class BlockBodyDecoder {
     enum Run {
         /// A range of the decoded readings.
         case readings(Range<Int>)
+        /// So many readings that are not wanted.
+        case passedOver(Int)
         case event(kind: UInt8, payload: UnsafeRawBufferPointer, MeterEvent)
     }
 
-    init() { readings = .allocate(capacity: EventStorageLimits.maximumReadingsPerBlock) }
+    /// - Parameter scope: the devices whose readings the depth `wanted` is about; nil: that depth is not used.
+    init(scope: DeviceScope? = nil) {
+        readings = .allocate(capacity: EventStorageLimits.maximumReadingsPerBlock)
+        wanted = scope.map { WantedSeries($0) }
+        cells = scope.map { _ in .allocate(capacity: EventStorageLimits.maximumReadingsPerBlock) }
+    }
 
-    deinit { readings.deallocate() }
+    deinit {
+        readings.deallocate()
+        cells?.deallocate()
+    }
+
+    /// Whether a segment whose index this is has nothing but readings of other devices, and defines nothing new: a
+    /// decoder with a scope that has decoded every segment before but such need not see it.
+    func mayPassOver(_ index: SegmentIndex) -> Bool {
+        guard let wanted, index.added == DefinitionCounts(), index.kinds == 1 else { return false }
+        return !index.devices.contains(where: wanted.knownDevices.contains)
+    }
 
     /// The readings of a run of the block decoded last.
     func records(_ range: Range<Int>) -> UnsafeBufferPointer<ReadingRecord> {
@@ -62,6 +87,7 @@ final class BlockBodyDecoder {
     /// Forgets what was decoded.
     func reset() {
         segment.reset()
+        wanted?.reset()
         nextPosition = nil
     }
 
@@ -81,6 +107,7 @@ final class BlockBodyDecoder {
         let positions = view.firstPosition...view.lastPosition
         if view.isFirstInSegment {
             segment.reset()
+            wanted?.reset()
         } else if nextPosition != view.firstPosition {
             nextPosition = nil
             throw EventStorageError.stateMissing(positions: positions)
@@ -132,27 +159,38 @@ final class BlockBodyDecoder {
             registers: registers,
             series: try DefinitionTables.readSeries(&reader, before: before.series, defining: &segment)
         )
-        if depth == .all { try decodeRuns(&reader, into: &block) }
+        wanted?.add(block, segment)
+        if depth != .definitions { try decodeRuns(&reader, depth, into: &block) }
         return block
     }
 
-    private func decodeRuns(_ reader: inout ByteReader, into block: inout Block) throws(MalformedBytes) {
+    private func decodeRuns(
+        _ reader: inout ByteReader,
+        _ depth: Depth,
+        into block: inout Block
+    ) throws(MalformedBytes) {
         let runCount = try reader.count(atMost: reader.remaining, "count of runs")
         var recordCount = 0
+        var runReadingCount = 0
         for _ in 0..<runCount {
             let kind = try reader.byte()
             if kind == 0 {
                 let count = try ReadingRunDecoder.count(at: reader)
-                guard count <= EventStorageLimits.maximumReadingsPerBlock - block.readingCount else {
+                guard count <= EventStorageLimits.maximumReadingsPerBlock - runReadingCount else {
                     throw reader.malformed("more readings than a block may have")
                 }
-                _ = try ReadingRunDecoder.decode(
-                    &reader,
-                    states: segment.series,
-                    into: readings + block.readingCount
-                )
-                block.runs.append(.readings(block.readingCount..<block.readingCount + count))
-                block.readingCount += count
+                if depth == .wanted {
+                    try decodeWanted(&reader, count, into: &block)
+                } else {
+                    _ = try ReadingRunDecoder.decode(
+                        &reader,
+                        states: segment.series,
+                        into: readings + block.readingCount
+                    )
+                    block.runs.append(.readings(block.readingCount..<block.readingCount + count))
+                    block.readingCount += count
+                }
+                runReadingCount += count
                 recordCount += count
             } else {
                 let byteCount = try reader.count(atMost: reader.remaining, "bytes of an event")
@@ -168,7 +206,7 @@ final class BlockBodyDecoder {
         }
     }
 
-    /// The digest of the canonical content of the block decoded last.
+    /// The digest of the canonical content of the block decoded last, all of it.
     func digest(_ block: Block) -> Digest32 {
         content.head(
             firstPosition: block.firstPosition,
@@ -188,6 +226,7 @@ final class BlockBodyDecoder {
         for run in block.runs {
             switch run {
             case .readings(let range): content.readings(records(range))
+            case .passedOver: preconditionFailure("a digest of a part of a block")
             case .event(let kind, let payload, _): content.event(kind: kind, payload: payload)
             }
         }

@@ -37,21 +37,31 @@ enum DefinitionTables {
     ) throws(MalformedBytes) -> DefinitionSlice {
         let count = try reader.count(atMost: EventStorageLimits.maximumNumber, "count of names")
         var slice = DefinitionSlice(first: defined.count, count: count, before: before)
+        guard count > 0 else { return slice }
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: Name.maximumByteCount, alignment: 8)
+        defer { bytes.deallocate() }
         var next = 0
-        var name: ContiguousArray<UInt8> = []
+        var nameByteCount = 0
         for _ in 0..<count {
             let number = try number(&reader, next: &next, slice: &slice)
-            let shared = try reader.count(atMost: name.count, "shared bytes of a name")
+            let shared = try reader.count(atMost: nameByteCount, "shared bytes of a name")
             let byteCount = try reader.count(atMost: Name.maximumByteCount - shared, "bytes of a name")
             let rest = try reader.slice(byteCount)
-            name.removeSubrange(shared...)
-            name.append(contentsOf: rest)
-            let isText = name.withUnsafeBufferPointer { $0.count > 0 && String(validating: $0, as: UTF8.self) != nil }
-            guard isText else { throw reader.malformed("name of number \(number) is empty or not UTF-8") }
+            UnsafeMutableRawBufferPointer(rebasing: bytes[shared...]).copyMemory(from: rest)
+            nameByteCount = shared + byteCount
+            let name = UnsafeRawBufferPointer(rebasing: bytes[..<nameByteCount]).assumingMemoryBound(to: UInt8.self)
+            guard isText(name) else { throw reader.malformed("name of number \(number) is empty or not UTF-8") }
             guard !defined.isDefined(number) else { throw reader.malformed("number \(number) is defined twice") }
-            name.withUnsafeBufferPointer { defined.define(number, $0) }
+            defined.define(number, name)
         }
         return slice
+    }
+
+    /// Whether bytes are UTF-8, and some.
+    private static func isText(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var union: UInt8 = 0
+        for byte in bytes { union |= byte }
+        return bytes.count > 0 && (union < 0x80 || String(validating: bytes, as: UTF8.self) != nil)
     }
 
     static func writeSeries(

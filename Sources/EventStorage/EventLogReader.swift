@@ -6,8 +6,10 @@ package import RecordLog
 /// Invariant: `decoder` is behind the block passed last, so that going on from there costs nothing; any other start is
 /// decoded from the beginning of its segment.
 package final class EventLogReader {
-    private let log: RecordLogReader
+    let log: RecordLogReader
     private let decoder = BlockBodyDecoder()
+    private let directoryPath: String
+    private let fileSystem: any FileSystem
 
     /// - Parameters:
     ///   - directory: The data directory.
@@ -15,6 +17,13 @@ package final class EventLogReader {
     /// - Throws: `RecordLogError` with `notALog` if there is none.
     package init(directory: String, fileSystem: any FileSystem = PosixFileSystem()) throws {
         log = try RecordLogReader(directory: directory, fileSystem: fileSystem)
+        directoryPath = directory
+        self.fileSystem = fileSystem
+    }
+
+    /// Another reader of the same log.
+    func makeLogReader() throws -> RecordLogReader {
+        try RecordLogReader(directory: directoryPath, fileSystem: fileSystem)
     }
 
     /// Hands blocks to `body` in position order, the first and last cut to what is asked for.
@@ -160,7 +169,7 @@ package final class EventLogReader {
         return State(decoder: decoder, index: index, counts: counts)
     }
 
-    private func storedIndex(ofSegmentAt first: UInt64) throws -> SegmentIndex? {
+    func storedIndex(ofSegmentAt first: UInt64) throws -> SegmentIndex? {
         guard let bytes = try log.sealedIndex(ofSegmentAt: first) else { return nil }
         // Derived data: what cannot be read is rebuilt.
         return try? SegmentIndex(decoding: bytes)
@@ -180,6 +189,7 @@ extension SegmentIndexBuilder {
         for run in block.runs {
             switch run {
             case .readings(let range): add(decoder.records(range))
+            case .passedOver: preconditionFailure("an index of a part of a block")
             case .event(_, _, let event): add(event, segment: decoder.segment)
             }
         }

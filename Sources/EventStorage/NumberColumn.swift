@@ -105,17 +105,17 @@ struct NumberColumn {
 /// Invariants: slots lie in `base..<base + slotsByteCount`; `slotsByteCount <= offset <= byteCount`; nothing is read
 /// outside `base..<base + byteCount`.
 struct ColumnCursor {
-    private let base: UnsafeRawPointer
-    private let byteCount: Int
-    private let width: Int
-    private let isUnsigned: Bool
-    private let slotsByteCount: Int
+    let base: UnsafeRawPointer
+    let byteCount: Int
+    let width: Int
+    let isUnsigned: Bool
+    let slotsByteCount: Int
     /// What the last byte of slots must not have: bits behind the last slot.
     private let padding: UInt8
     /// The bit where the next slot begins.
-    private var bit = 0
+    var bit = 0
     /// Where the next varint begins.
-    private var offset: Int
+    var offset: Int
     private var overran: Bool
 
     /// - Precondition: `bytes` lies in memory, be it empty.
@@ -177,7 +177,7 @@ struct ColumnCursor {
     }
 
     /// The up to eight bytes there are from an offset, as a word.
-    private func lastBytes(from byte: Int) -> UInt64 {
+    func lastBytes(from byte: Int) -> UInt64 {
         var word: UInt64 = 0
         for i in 0..<8 where byte + i < byteCount {
             word |= UInt64(base.load(fromByteOffset: byte + i, as: UInt8.self)) << UInt64(8 * i)
@@ -186,7 +186,7 @@ struct ColumnCursor {
     }
 
     @inline(__always)
-    private mutating func nextVarint() -> UInt64 {
+    mutating func nextVarint() -> UInt64 {
         if offset &+ 2 <= byteCount {
             let first = base.load(fromByteOffset: offset, as: UInt8.self)
             if first < 0x80 {

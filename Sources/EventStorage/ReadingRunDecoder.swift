@@ -3,7 +3,7 @@ import MeterModel
 /// Reads runs of readings back from columns, trusting nothing they say.
 enum ReadingRunDecoder {
     /// The head of a run: its count, scales and forms, and its columns.
-    private struct Columns {
+    struct Columns {
         var count: Int
         var timeScale: Int64
         var valueScale: Int64
@@ -62,7 +62,7 @@ enum ReadingRunDecoder {
         return columns.count
     }
 
-    private static func head(_ reader: inout ByteReader) throws(MalformedBytes) -> Columns {
+    static func head(_ reader: inout ByteReader) throws(MalformedBytes) -> Columns {
         let count = try count(&reader)
         let timeDigits = try reader.byte()
         guard timeDigits == 0 || timeDigits == 3 else { throw reader.malformed("time scale \(timeDigits)") }

@@ -38,6 +38,7 @@ package struct RecordedBlock {
                     runs.append(.readings(Position(lower), cut))
                 }
                 position = end
+            case .passedOver(let count): position += UInt64(count)
             case .event(_, _, let event):
                 if wanted.contains(position) { runs.append(.event(Position(position), event)) }
                 position += 1

@@ -37,13 +37,12 @@ struct EventRemarks {
 
 /// Folds what a log says of one device, and explains it.
 ///
-/// Invariant: the fold knows that device alone, under a numbering of its own, and all tariffs and days told so far.
+/// Invariant: the fold has that device alone in its scope, and knows all tariffs and days told so far.
 package final class DeviceExplainer {
-    private let name: ByteName
+    private let scope: DeviceScope
     private let fold: Fold
-    private var own = SeriesDirectory()
     private var remarks = EventRemarks()
-    private var scratch: ContiguousArray<ReadingRecord> = []
+    private var isNamed = false
     private var position = Position.origin
 
     /// - Parameters:
@@ -51,8 +50,8 @@ package final class DeviceExplainer {
     ///   - zones: the rules by which local days are cut.
     ///   - asOf: only what was true at this instant counts; nil: all that is known.
     package init(device: String, zones: any ZoneSource, asOf: Instant? = nil) {
-        name = ByteName(device)
-        fold = Fold(zones: zones, asOf: asOf)
+        scope = DeviceScope([device])
+        fold = Fold(zones: zones, asOf: asOf, scope: scope)
     }
 
     /// Folds a log up to a position, passing over what does not concern the device.
@@ -62,27 +61,15 @@ package final class DeviceExplainer {
     ///   - last: nil is as far as there is.
     /// - Throws: `RecordLogError`, `EventStorageError`.
     package func read(_ reader: EventLogReader, through last: Position? = nil) throws {
-        let directory = try reader.directory(through: last)
-        let number = directory.devices.index(of: name.text)
-        var series: [UInt32: UInt32] = [:]
-        let filter = EventFilter(
-            devices: Set(number.map { [$0] } ?? []),
-            kinds: Set(EventKind.allCases).subtracting([.pushSettled])
-        )
-        try reader.forEachBlock(from: Position(1), through: last, matching: filter) { block in
+        var directory = SeriesDirectory()
+        try reader.forEachBlock(of: scope, through: last) { block in
+            try block.extend(&directory)
             for run in block.runs {
                 switch run {
                 case .readings(let first, let readings):
-                    guard let number else { continue }
-                    take(readings, first, block.recordedAt) { record in
-                        if let known = series[record] { return known }
-                        guard directory.device(ofSeries: record) == number else { return nil }
-                        let register = own.register(named: directory.registerName(ofSeries: record))
-                        let index = own.series(device: own.device(named: name.text), register: register)
-                        series[record] = index
-                        return index
-                    }
-                case .event(let position, let event): take(event, position, block.recordedAt)
+                    isNamed = true
+                    fold.apply(readings, firstPosition: first, recordedAt: block.recordedAt, directory: directory)
+                case .event(let position, let event): take(event, position, block.recordedAt, directory)
                 }
             }
             return .proceed
@@ -90,44 +77,22 @@ package final class DeviceExplainer {
         position = try last ?? reader.lastPosition()
     }
 
-    /// Applies the device's readings of a run, in pieces that follow each other in the log.
     private func take(
-        _ readings: UnsafeBufferPointer<ReadingRecord>,
-        _ first: Position,
+        _ event: MeterEvent,
+        _ position: Position,
         _ recordedAt: Instant,
-        ownSeries: (UInt32) -> UInt32?
+        _ directory: SeriesDirectory
     ) {
-        var i = 0
-        while i < readings.count {
-            scratch.removeAll(keepingCapacity: true)
-            let start = i
-            while i < readings.count, let index = ownSeries(readings[i].series) {
-                var record = readings[i]
-                record.series = index
-                scratch.append(record)
-                i += 1
-            }
-            if scratch.isEmpty {
-                i += 1
-                continue
-            }
-            scratch.withUnsafeBufferPointer {
-                fold.apply($0, firstPosition: first.advanced(by: start), recordedAt: recordedAt, directory: own)
-            }
-        }
-    }
-
-    private func take(_ event: MeterEvent, _ position: Position, _ recordedAt: Instant) {
         if case .pushSettled = event { return }
-        if let device = event.device, ByteName(device) != name { return }
-        own.enter(event)
+        guard scope.concerns(event) else { return }
+        if event.device != nil { isNamed = true }
         remarks.note(event, at: position)
-        fold.apply(event, position: position, recordedAt: recordedAt, directory: own)
+        fold.apply(event, position: position, recordedAt: recordedAt, directory: directory)
     }
 
     /// How the device's consumption and balance come about; nil where no event has named it.
     package func explanation() -> Explanation? {
-        guard let device = fold.devices.first else { return nil }
+        guard isNamed, let device = fold.foldedDevices.first else { return nil }
         var explanation = ExplanationMaker(fold, device, remarks).make()
         explanation.position = position
         return explanation

@@ -3,12 +3,12 @@ package import MeterModel
 import ReadModel
 
 extension Fold {
-    /// Applies one event that is no reading.
+    /// Applies one event that is no reading; one of a device outside of the scope is passed over.
     ///
     /// `directory`: the log's numbering, the event's device and series entered.
     package func apply(_ event: MeterEvent, position: Position, recordedAt: Instant, directory: SeriesDirectory) {
-        grow(to: directory)
-        self.position = position
+        passOver(through: position, directory: directory)
+        guard scope?.concerns(event) ?? true else { return }
         let at = position.rawValue
         func device(_ name: String) -> DeviceFold {
             guard let index = directory.devices.index(of: name) else {
@@ -195,7 +195,7 @@ extension Fold {
     private func publish(_ event: TariffPublished, _ position: UInt64, _ recordedAt: Instant) {
         if supposition?.tariffs[ByteName(event.tariff)] != nil { return }
         tariffs[ByteName(event.tariff)] = PublishedTariff(event: event, rates: RateSchedule.Tariff(event))
-        for device in devices
+        for device in foldedDevices
         where device.assignments.contains(where: { ByteName($0.tariff) == ByteName(event.tariff) }) {
             // An assignment that is supposed may be there before its tariff.
             if device.currency == nil { device.currency = event.currency }
@@ -261,7 +261,7 @@ extension Fold {
         guard asOf == nil else { return }
         let zone = ByteName(event.timezone)
         turnedDays[zone] = max(turnedDays[zone] ?? Int64.min, event.at.milliseconds)
-        for device in devices where ByteName(device.zone.name) == zone && device.hasBalance {
+        for device in foldedDevices where ByteName(device.zone.name) == zone && device.hasBalance {
             let before = device.exactBalance()
             let fold = device.billingSeries.map { series[Int($0)] }
             device.updateStanding(firstReadAt: fold?.earliestAt, clock: clock(of: device))

@@ -10,12 +10,10 @@ extension Fold {
         for device in queuedDevices.sorted() { extendLedgerSpan(devices[Int(device)]) }
         for device in queuedDevices.sorted() { try writeDevice(devices[Int(device)], to: writer) }
         while writtenSeriesCount < series.count {
-            try writer.putSeries(
-                UInt32(writtenSeriesCount),
-                device: owners[writtenSeriesCount].index,
-                register: registers[writtenSeriesCount].text
-            )
+            let index = writtenSeriesCount
             writtenSeriesCount += 1
+            guard owners[index] !== outsider else { continue }
+            try writer.putSeries(UInt32(index), device: owners[index].index, register: registers[index].text)
         }
         for index in queuedSeries.sorted() { try writeSeries(index, to: writer) }
         for job in unwrittenJobs.sorted() {

@@ -26,7 +26,7 @@ extension Fold {
 
     /// The numbers of the devices that were ever assigned to one of these tariffs.
     package func devices(assignedTo tariffs: Set<ByteName>) -> [UInt32] {
-        devices.filter { $0.assignments.contains { tariffs.contains(ByteName($0.tariff)) } }.map(\.index)
+        foldedDevices.filter { $0.assignments.contains { tariffs.contains(ByteName($0.tariff)) } }.map(\.index)
     }
 
     /// What a device was charged so far, exactly; nil for one without a tariff.

@@ -6,12 +6,23 @@ import ReadModel
 ///
 /// Invariants: everything here follows from the events applied so far and the zone rules alone; `queuedSeries` and
 /// `queuedDevices` name all whose rows differ from what was last written. Readings go in as runs; the rest one by one.
+///
+/// With a scope it folds the devices in it, exactly as without: nothing that is folded of a device follows from
+/// another one. `devices`, `series` and `owners` have the log's numbers then too; at those of other devices stand
+/// `outsider` and `outsiderSeries`, which stay empty.
 package final class Fold {
     let zones: any ZoneSource
+    /// Nil: all devices.
+    let scope: DeviceScope?
     var devices: ContiguousArray<DeviceFold> = []
+    /// Those of `devices` that are folded, by number.
+    private(set) var foldedDevices: ContiguousArray<DeviceFold> = []
     var series: ContiguousArray<SeriesFold> = []
     var owners: ContiguousArray<DeviceFold> = []
     var registers: [ByteName] = []
+    let outsider = DeviceFold(index: UInt32.max, name: "")
+    private let outsiderSeries = SeriesFold()
+    private let noName = ByteName("")
     var tariffs: [ByteName: PublishedTariff] = [:]
     /// The latest midnight that was told of each zone, by its name.
     var turnedDays: [ByteName: Int64] = [:]
@@ -39,8 +50,15 @@ package final class Fold {
     ///   - zones: the rules by which local hours and days are cut.
     ///   - asOf: what was true at this instant, as far as it is known; nil: what is known.
     ///   - supposition: what is supposed in place of what the log says.
-    package init(zones: any ZoneSource, asOf: Instant? = nil, supposing supposition: Supposition? = nil) {
+    ///   - scope: the devices that are folded; nil: all.
+    package init(
+        zones: any ZoneSource,
+        asOf: Instant? = nil,
+        supposing supposition: Supposition? = nil,
+        scope: DeviceScope? = nil
+    ) {
         self.zones = zones
+        self.scope = scope
         self.asOf = asOf
         self.supposition = supposition
         for (name, tariff) in supposition?.tariffs ?? [:] {
@@ -53,6 +71,7 @@ package final class Fold {
     /// Applies a run of readings; the first has `firstPosition`, the others follow without a gap.
     ///
     /// `directory`: the log's numbering, which knows every series of the run.
+    /// - Precondition: the readings are of devices in the scope.
     package func apply(
         _ readings: UnsafeBufferPointer<ReadingRecord>,
         firstPosition: Position,
@@ -86,6 +105,7 @@ package final class Fold {
         let index = readings[0].series
         let fold = series[Int(index)]
         let device = owners[Int(index)]
+        precondition(device !== outsider, "a reading of a device that is not folded")
         enqueue(device)
         if device.billingSeries == nil || device.declaration.dimension == nil {
             device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
@@ -353,12 +373,23 @@ package final class Fold {
     func grow(to directory: SeriesDirectory) {
         while devices.count < directory.deviceCount {
             let index = UInt32(devices.count)
+            if let scope, !directory.devices.withBytes(of: index, { scope.contains($0) }) {
+                devices.append(outsider)
+                continue
+            }
             let device = DeviceFold(index: index, name: directory.devices[index])
             devices.append(device)
+            foldedDevices.append(device)
         }
         while series.count < directory.seriesCount {
             let index = UInt32(series.count)
             let device = devices[Int(directory.device(ofSeries: index))]
+            guard device !== outsider else {
+                series.append(outsiderSeries)
+                owners.append(outsider)
+                registers.append(noName)
+                continue
+            }
             let fold = SeriesFold()
             series.append(fold)
             owners.append(device)

@@ -95,7 +95,7 @@ extension Fold {
             }
             start = end + 1
         }
-        leaveOut(through: firstPosition.advanced(by: readings.count - 1), directory: directory)
+        passOver(through: firstPosition.advanced(by: readings.count - 1), directory: directory)
     }
 
     /// Applies an event if it counts.
@@ -103,11 +103,12 @@ extension Fold {
         if supposition?.counts(event) ?? true {
             apply(event, position: position, recordedAt: recordedAt, directory: directory)
         } else {
-            leaveOut(through: position, directory: directory)
+            passOver(through: position, directory: directory)
         }
     }
 
-    private func leaveOut(through position: Position, directory: SeriesDirectory) {
+    /// Goes on to a position without what lies before it: it has nothing to say here.
+    func passOver(through position: Position, directory: SeriesDirectory) {
         grow(to: directory)
         self.position = position
     }

@@ -18,15 +18,18 @@ package final class ViewProjector {
     ///   - asOf: only what was true at this instant counts; nil: all that is known. Good for consumption, balance and
     ///     ledger.
     ///   - supposition: what is supposed in place of what the log says; the store is then no data directory's.
+    ///   - scope: the devices that are folded, and whose rows are written; nil: all. The store has all rows of the
+    ///     others, or is asked for none.
     package init(
         store: ViewStore,
         zones: any ZoneSource,
         asOf: Instant? = nil,
-        supposing supposition: Supposition? = nil
+        supposing supposition: Supposition? = nil,
+        scope: DeviceScope? = nil
     ) {
         self.store = store
         self.zones = zones
-        fold = Fold(zones: zones, asOf: asOf, supposing: supposition)
+        fold = Fold(zones: zones, asOf: asOf, supposing: supposition, scope: scope)
     }
 
     /// Goes on in another store, which shows the same as the one so far.
@@ -71,6 +74,12 @@ package final class ViewProjector {
         }
     }
 
+    /// Goes on to a position up to which the log has nothing more that concerns the scope; `directory` knows the log up
+    /// to there.
+    package func passOver(through position: Position, directory: SeriesDirectory) {
+        fold.passOver(through: position, directory: directory)
+    }
+
     /// Says that the store already shows everything folded so far.
     package func assumeWritten() { fold.assumeWritten() }
 
@@ -99,7 +108,7 @@ package final class ViewProjector {
 }
 
 extension ViewProjector {
-    /// How many readings so far were duplicates, of all series.
+    /// How many readings so far were duplicates, of all series folded.
     package var duplicateCount: Int { fold.series.reduce(0) { $0 + $1.duplicateCount } }
 
     /// The episode of which a job tells.

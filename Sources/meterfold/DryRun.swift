@@ -12,8 +12,9 @@ import TimeZones
 /// Invariants: the data directory is only read, without its lock; `before` shows the log as it was read, `after` that
 /// and what the intake took in.
 final class DryRun {
-    let configuration: AppConfiguration
     let zones = FoundationZoneSource()
+    /// The devices that are known, and that the input may be about; nil: all.
+    let scope: DeviceScope?
     let refusals = ShownRefusals()
     let intake: Intake
     /// The last position of the log that was read.
@@ -23,28 +24,15 @@ final class DryRun {
     private let projector: ViewProjector
     private let formerDuplicates: Int
 
-    /// Folds the log as far as it is durable now.
-    init(_ directory: DataDirectory) throws {
+    /// Folds the log as far as it is durable now, of the devices in a scope alone if there is one.
+    init(_ directory: DataDirectory, scope: DeviceScope?) throws {
         try directory.require()
-        configuration = try AppConfiguration.load(directory)
+        self.scope = scope
+        let reader = try EventLogReader(directory: directory.path)
         before = try ViewStore.inMemory(hours: false)
-        let projector = ViewProjector(store: before, zones: zones)
+        let projector = ViewProjector(store: before, zones: zones, scope: scope)
         var admission = Admission(zones: zones)
-        var known = SeriesDirectory()
-        let progress = Progress("reading the log", total: nil, unit: "events")
-        try EventLogReader(directory: directory.path).forEachBlock(from: Position(1)) { block in
-            try block.extend(&known)
-            for run in block.runs {
-                switch run {
-                case .readings(_, let readings): admission.replay(readings, directory: known)
-                case .event(_, let event): admission.replay(event, directory: known)
-                }
-            }
-            projector.apply(block, directory: known)
-            progress.advance(to: block.lastPosition.rawValue)
-            return .proceed
-        }
-        progress.finish()
+        let known = try DryRun.fold(reader, into: projector, &admission, scope)
         admission.adopt(known)
         head = projector.position
         if head > .origin { try projector.commit(chain: []) }
@@ -60,6 +48,32 @@ final class DryRun {
             recordedBy: "cli",
             logged: { projector.apply($0, firstPosition: $1, recordedAt: $2, directory: $3) }
         )
+    }
+
+    /// Folds the log; what is returned is its numbering.
+    private static func fold(
+        _ reader: EventLogReader,
+        into projector: ViewProjector,
+        _ admission: inout Admission,
+        _ scope: DeviceScope?
+    ) throws -> SeriesDirectory {
+        var known = SeriesDirectory()
+        let progress = Progress("reading the log", total: nil, unit: "events")
+        func take(_ block: RecordedBlock) throws -> BlockStep {
+            try admission.replay(block, extending: &known)
+            projector.apply(block, directory: known)
+            progress.advance(to: block.lastPosition.rawValue)
+            return .proceed
+        }
+        if let scope {
+            let head = Position(try reader.segments().compactMap(\.lastPosition).last ?? 0)
+            try reader.forEachBlock(of: scope, through: head, take)
+            projector.passOver(through: head, directory: known)
+        } else {
+            try reader.forEachBlock(from: Position(1), take)
+        }
+        progress.finish()
+        return known
     }
 
     /// What the input changes, once all of it was taken in.

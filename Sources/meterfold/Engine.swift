@@ -13,7 +13,24 @@ import TimeZones
 /// Invariants: while it lives nobody else writes the log or the views; `admission` knows all that the log holds when it
 /// is handed out; the projector has folded every position up to the log's head after `load` and after each logged
 /// batch.
+///
+/// With a scope (`scope` is not nil) both hold of the devices in it, and of what concerns no device in particular:
+/// whatever is then logged must be about these devices. What it costs to start is in proportion to them and a pass over
+/// the log, and what it writes into the views is what the engine of all devices would: the rows of these devices under
+/// the log's numbers, the checkpoint and the chain.
 final class Engine {
+    /// What a command is going to do.
+    enum Task {
+        /// Anything.
+        case anything
+        /// Log facts about these devices alone.
+        case facts(DeviceScope)
+        /// Look at the views.
+        case views
+        /// Log what comes, and leave the views for later.
+        case logOnly
+    }
+
     let directory: DataDirectory
     let configuration: AppConfiguration
     let zones = FoundationZoneSource()
@@ -23,14 +40,16 @@ final class Engine {
     private(set) var store: ViewStore?
     private(set) var projector: ViewProjector?
     private(set) var admission: Admission
+    /// The devices that are known; nil: all.
+    private(set) var scope: DeviceScope?
 
     /// Takes the lock, opens the log and folds what the views do not show yet.
     ///
     /// - Parameters:
     ///   - directory: the data directory.
-    ///   - folds: whether the views are to be kept at the log.
+    ///   - task: what is going to be done; views that are behind are folded of all devices all the same.
     /// - Throws: `Failure`, `RecordLogError`, `EventStorageError`, `ViewError`.
-    init(_ directory: DataDirectory, folds: Bool = true) throws {
+    init(_ directory: DataDirectory, for task: Task = .anything) throws {
         try directory.require()
         self.directory = directory
         configuration = try AppConfiguration.load(directory)
@@ -42,8 +61,18 @@ final class Engine {
         writer = opened.writer
         for finding in opened.report.findings { Terminal.error("meterfold: \(finding)") }
         admission = Admission(zones: zones)
-        if folds { try openViews() }
-        try load()
+        switch task {
+        case .logOnly: try load()
+        case .anything:
+            try openViews()
+            try load()
+        case .views:
+            try openViews()
+            if try !isAtHead { try load() }
+        case .facts(let scope):
+            try openViews()
+            if try isAtHead { try load(scope) } else { try load() }
+        }
     }
 
     func close() throws {
@@ -82,6 +111,11 @@ final class Engine {
         projector = ViewProjector(store: store, zones: zones)
     }
 
+    /// Whether the views show the whole log. (Those cut by another time-zone database are made anew when opened.)
+    private var isAtHead: Bool {
+        get throws { try writer.head > .origin && store?.read { try $0.meta().checkpoint } == writer.head }
+    }
+
     private func load() throws {
         guard writer.head > .origin else { return }
         let reader = try EventLogReader(directory: directory.path)
@@ -91,13 +125,7 @@ final class Engine {
         func take(from first: Position, through last: Position) throws {
             guard first <= last else { return }
             try reader.forEachBlock(from: first, through: last) { block in
-                try block.extend(&known)
-                for run in block.runs {
-                    switch run {
-                    case .readings(_, let readings): admission.replay(readings, directory: known)
-                    case .event(_, let event): admission.replay(event, directory: known)
-                    }
-                }
+                try admission.replay(block, extending: &known)
                 projector?.apply(block, directory: known)
                 progress.advance(to: block.lastPosition.rawValue)
                 return .proceed
@@ -109,5 +137,38 @@ final class Engine {
         progress.finish()
         admission.adopt(known)
         if checkpoint < writer.head { try commit() }
+    }
+
+    /// As `load`, of some devices alone, where the views show the whole log.
+    private func load(_ scope: DeviceScope) throws {
+        guard let store else { return }
+        let projector = ViewProjector(store: store, zones: zones, scope: scope)
+        var known = SeriesDirectory()
+        let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")
+        try EventLogReader(directory: directory.path).forEachBlock(of: scope, through: writer.head) { block in
+            try admission.replay(block, extending: &known)
+            projector.apply(block, directory: known)
+            progress.advance(to: block.lastPosition.rawValue)
+            return .proceed
+        }
+        progress.finish()
+        projector.passOver(through: writer.head, directory: known)
+        projector.assumeWritten()
+        admission.adopt(known)
+        self.scope = scope
+        self.projector = projector
+    }
+}
+
+extension Admission {
+    /// Takes in a block of the log; the directory knows the log up to the block, and with it afterwards.
+    mutating func replay(_ block: RecordedBlock, extending known: inout SeriesDirectory) throws {
+        try block.extend(&known)
+        for run in block.runs {
+            switch run {
+            case .readings(_, let readings): replay(readings, directory: known)
+            case .event(_, let event): replay(event, directory: known)
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ import MeterModel
 import Projections
 import RecordLog
 import Telegrams
+import TimeZones
 
 extension InputFormat: ExpressibleByArgument {}
 extension Utility: ExpressibleByArgument {
@@ -98,14 +99,21 @@ struct IngestCommand: ParsableCommand {
         let start = SystemClock.uptimeSeconds()
         Signals.noteInterrupts()
         if dryRun { return try runDry(start) }
-        let engine = try Engine(location.directory, folds: !logOnly)
-        let options = try input.options(engine.configuration, zones: engine.zones)
+        let (options, scope) = try prepare()
+        let task: Engine.Task = logOnly ? .logOnly : scope.map { .facts($0) } ?? .anything
+        let engine = try Engine(location.directory, for: task)
         let duplicates = engine.projector?.duplicateCount ?? 0
         let intake = engine.makeIntake(recordedBy: "cli")
         let progress = IngestProgress("ingesting", files: files)
         var fault: Failure?
         for file in files.isEmpty ? ["-"] : files where fault == nil && !Signals.isInterrupted {
-            do { try take(file, options, intake, progress) } catch let error as InputFault { fault = Failure(error) }
+            do {
+                try take(file, options, engine.scope, intake, progress)
+            } catch let error as InputFault {
+                fault = Failure(error)
+            } catch let error as Failure {
+                fault = error
+            }
         }
         try intake.flush()
         progress.finish()
@@ -131,11 +139,11 @@ struct IngestCommand: ParsableCommand {
     }
 
     private func runDry(_ start: Double) throws {
-        let dryRun = try DryRun(location.directory)
-        let options = try input.options(dryRun.configuration, zones: dryRun.zones)
+        let (options, scope) = try prepare()
+        let dryRun = try DryRun(location.directory, scope: scope)
         let progress = IngestProgress("reading", files: files)
         for file in files.isEmpty ? ["-"] : files {
-            do { try take(file, options, dryRun.intake, progress) } catch let error as InputFault {
+            do { try take(file, options, dryRun.scope, dryRun.intake, progress) } catch let error as InputFault {
                 throw Failure(error)
             }
         }
@@ -149,7 +157,25 @@ struct IngestCommand: ParsableCommand {
         if dryRun.intake.summary.rejected > 0 { throw ExitCode(2) }
     }
 
-    private func take(_ file: String, _ options: InputOptions, _ intake: Intake, _ progress: IngestProgress) throws {
+    /// How the input is read, and the devices it is about if they are few.
+    private func prepare() throws -> (InputOptions, DeviceScope?) {
+        let directory = location.directory
+        try directory.require()
+        let options = try input.options(AppConfiguration.load(directory), zones: FoundationZoneSource())
+        let scope = logOnly ? nil : try InputSurvey.scope(of: files, into: directory, options)
+        if Signals.isInterrupted {
+            throw Failure(place: "ingest", cause: "interrupted", hint: "nothing was written")
+        }
+        return (options, scope)
+    }
+
+    private func take(
+        _ file: String,
+        _ options: InputOptions,
+        _ scope: DeviceScope?,
+        _ intake: Intake,
+        _ progress: IngestProgress
+    ) throws {
         let source = try InputSource(path: file, isInterrupted: { Signals.isInterrupted })
         let reader = InputReader(source, options: options)
         let defaults = AdmissionDefaults(
@@ -158,9 +184,17 @@ struct IngestCommand: ParsableCommand {
             register: options.register
         )
         var batch = DecodedBatch()
+        var scoped = ScopedInput(scope: scope)
         intake.beginInput()
         do {
             while !Signals.isInterrupted, try reader.next(into: &batch) {
+                guard scope == nil || scoped.holds(batch, reader.names) else {
+                    throw Failure(
+                        place: file,
+                        cause: "it changed while it was read: it names a device that it did not name at first",
+                        hint: "give it again: what is in counts as duplicate"
+                    )
+                }
                 try intake.take(
                     batch,
                     chunk: reader.chunk,

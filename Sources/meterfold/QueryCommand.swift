@@ -72,6 +72,9 @@ struct QueryCommand: ParsableCommand {
         }
     }
 
+    /// What is folded from the log is folded of the device asked for alone.
+    private var scope: DeviceScope? { device.map { DeviceScope([$0]) } }
+
     private func bound(_ text: String?, _ option: String) throws -> ViewQuery.Bound? {
         guard let text else { return nil }
         if let date = LocalDate(text) { return .day(date) }
@@ -88,7 +91,9 @@ struct QueryCommand: ParsableCommand {
             let store = try ViewStore.inMemory()
             let last = Position(min(atPosition ?? head, head))
             let instant = asOf.flatMap { Instant(text: $0) }
-            if last > .origin { _ = try Views.fold(directory, through: last, into: store, zones: zones, asOf: instant) }
+            if last > .origin {
+                _ = try Views.fold(directory, through: last, into: store, zones: zones, asOf: instant, scope: scope)
+            }
             return store
         }
         if case .current(let store) = try current(directory, head, zones) {
@@ -131,7 +136,8 @@ struct QueryCommand: ParsableCommand {
         let meta = try store.read { try $0.meta() }
         if meta.hoursAreOn { return store }
         let folded = try ViewStore.inMemory()
-        _ = try Views.fold(directory, through: meta.checkpoint, into: folded, zones: zones)
+        guard meta.checkpoint > .origin else { return folded }
+        _ = try Views.fold(directory, through: meta.checkpoint, into: folded, zones: zones, scope: scope)
         return folded
     }
 }

@@ -21,7 +21,7 @@ struct RebuildCommand: ParsableCommand {
         let directory = location.directory
         let hadViews = access(directory.views, F_OK) == 0
         let formerZones = try? ViewStore.openForReading(path: directory.views).read { try $0.meta().timeZoneDatabase }
-        let engine = try Engine(directory)
+        let engine = try Engine(directory, for: .views)
         guard let old = engine.store else { return }
         let head = engine.writer.head
         let freshPath = directory.views + ".fresh"

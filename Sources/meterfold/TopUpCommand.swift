@@ -23,7 +23,7 @@ struct TopUpCommand: ParsableCommand {
     @Option(help: ArgumentHelp("When it was paid; by default now.", valueName: "instant")) var at: String?
 
     func run() throws {
-        let engine = try Engine(location.directory)
+        let engine = try Engine(location.directory, for: .facts(DeviceScope([device])))
         let event = MeterEvent.topUpReceived(try payment(engine))
         let intake = engine.makeIntake(recordedBy: "cli")
         let position = try intake.take(event)

@@ -88,6 +88,7 @@ enum Views {
     ///   - zones: the rules of local time.
     ///   - chain: the log's chain value at `last`.
     ///   - asOf: only what was true at this instant counts.
+    ///   - scope: the devices whose rows are wanted; nil: all.
     ///   - progress: told of every block.
     /// - Returns: the last position folded.
     /// - Throws: `RecordLogError`, `EventStorageError`, `ViewError`.
@@ -98,16 +99,23 @@ enum Views {
         zones: any ZoneSource,
         chain: Digest32 = .zero,
         asOf: Instant? = nil,
+        scope: DeviceScope? = nil,
         progress: Progress? = nil
     ) throws -> Position {
-        let projector = ViewProjector(store: store, zones: zones, asOf: asOf)
+        let projector = ViewProjector(store: store, zones: zones, asOf: asOf, scope: scope)
         let reader = try EventLogReader(directory: directory.path)
         var known = SeriesDirectory()
-        try reader.forEachBlock(from: Position(1), through: last) { block in
+        func take(_ block: RecordedBlock) throws -> BlockStep {
             try block.extend(&known)
             projector.apply(block, directory: known)
             progress?.advance(to: block.lastPosition.rawValue)
             return .proceed
+        }
+        if let scope {
+            try reader.forEachBlock(of: scope, through: last, take)
+            if let last { projector.passOver(through: last, directory: known) }
+        } else {
+            try reader.forEachBlock(from: Position(1), through: last, take)
         }
         try projector.commit(chain: chain.bytes)
         return projector.position

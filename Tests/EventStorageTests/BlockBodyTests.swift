@@ -83,6 +83,7 @@ func batch(_ block: BlockBodyDecoder.Block, _ decoder: BlockBodyDecoder) -> Even
     for run in block.runs {
         switch run {
         case .readings(let range): batch.readings.append(contentsOf: decoder.records(range))
+        case .passedOver: break
         case .event(_, _, let event): batch.events.append((batch.readings.count, event))
         }
     }

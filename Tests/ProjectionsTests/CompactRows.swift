@@ -77,10 +77,10 @@ enum AskedQuery: String, CaseIterable, Sendable {
 }
 
 extension ViewStore {
-    /// The rows of a query in the oracle's form.
-    func compactRows(_ query: AskedQuery) throws -> [String] {
+    /// The rows of a query in the oracle's form, of a device or of all.
+    func compactRows(_ query: AskedQuery, device: String? = nil) throws -> [String] {
         let sink = CompactRows()
-        try read { try $0.run(ViewQuery(query.view), zones: testZones, into: sink) }
+        try read { try $0.run(ViewQuery(query.view, device: device), zones: testZones, into: sink) }
         return sink.rows
     }
 }

@@ -173,7 +173,10 @@ final class Pipeline {
     // MARK: Restart
 
     /// Goes on as a new process does: the log is opened and read again, the store kept or made anew.
-    func restart(keepingStore: Bool) throws {
+    ///
+    /// With a scope it knows these devices alone, where the store is at the log's head; what is ingested next must be
+    /// about them.
+    func restart(keepingStore: Bool, scope: DeviceScope? = nil) throws {
         writer.close()
         fileSystem.restart()
         writer = try Pipeline.openWriter(fileSystem)
@@ -181,8 +184,9 @@ final class Pipeline {
         names = TelegramNames()
         if !keepingStore { store = try ViewStore.inMemory() }
         let checkpoint = try store.read { try $0.meta().checkpoint }
-        projector = ViewProjector(store: store, zones: testZones)
         directory = SeriesDirectory()
+        if let scope, writer.head > .origin, checkpoint == writer.head { return try load(scope) }
+        projector = ViewProjector(store: store, zones: testZones)
         if writer.head > .origin {
             let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
             try replay(reader, from: .origin, through: checkpoint)
@@ -192,31 +196,48 @@ final class Pipeline {
         admission.adopt(directory)
     }
 
+    private func load(_ scope: DeviceScope) throws {
+        projector = ViewProjector(store: store, zones: testZones, scope: scope)
+        try EventLogReader(directory: "data", fileSystem: fileSystem)
+            .forEachBlock(of: scope, through: writer.head, replay)
+        projector.passOver(through: writer.head, directory: directory)
+        projector.assumeWritten()
+        admission.adopt(directory)
+    }
+
     private func replay(_ reader: EventLogReader, from first: Position, through last: Position) throws {
         guard first <= last, last > .origin else { return }
-        try reader.forEachBlock(from: first, through: last) { block in
-            try block.extend(&directory)
-            for run in block.runs {
-                switch run {
-                case .readings(_, let readings): admission.replay(readings, directory: directory)
-                case .event(_, let event): admission.replay(event, directory: directory)
-                }
+        try reader.forEachBlock(from: first, through: last, replay)
+    }
+
+    private func replay(_ block: RecordedBlock) throws -> BlockStep {
+        try block.extend(&directory)
+        for run in block.runs {
+            switch run {
+            case .readings(_, let readings): admission.replay(readings, directory: directory)
+            case .event(_, let event): admission.replay(event, directory: directory)
             }
+        }
+        projector.apply(block, directory: directory)
+        return .proceed
+    }
+
+    /// New views of the log up to a position, or of what was true at an instant; of a scope alone if there is one.
+    func rebuilt(through last: Position? = nil, asOf: Instant? = nil, scope: DeviceScope? = nil) throws -> ViewStore {
+        let fresh = try ViewStore.inMemory()
+        let projector = ViewProjector(store: fresh, zones: testZones, asOf: asOf, scope: scope)
+        let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
+        var directory = SeriesDirectory()
+        func take(_ block: RecordedBlock) throws -> BlockStep {
+            try block.extend(&directory)
             projector.apply(block, directory: directory)
             return .proceed
         }
-    }
-
-    /// New views of the log up to a position, or of what was true at an instant.
-    func rebuilt(through last: Position? = nil, asOf: Instant? = nil) throws -> ViewStore {
-        let fresh = try ViewStore.inMemory()
-        let projector = ViewProjector(store: fresh, zones: testZones, asOf: asOf)
-        let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
-        var directory = SeriesDirectory()
-        try reader.forEachBlock(from: .origin, through: last) { block in
-            try block.extend(&directory)
-            projector.apply(block, directory: directory)
-            return .proceed
+        if let scope {
+            try reader.forEachBlock(of: scope, through: last, take)
+            projector.passOver(through: last ?? writer.head, directory: directory)
+        } else {
+            try reader.forEachBlock(from: .origin, through: last, take)
         }
         try projector.commit(chain: writer.chain.bytes)
         return fresh

@@ -1,0 +1,236 @@
+import MeterModel
+import RecordLog
+import Testing
+
+@testable import EventStorage
+
+/// Reads of some devices alone, against the full read as the slow twin.
+struct ScopedReadTests {
+    /// What a read delivered: items by position, and the numbering it met on the way.
+    private struct Delivered: Equatable {
+        var items: [UInt64: LogUnderTest.Item] = [:]
+        var counts = DefinitionCounts()
+    }
+
+    private func scopedRead(_ log: LogUnderTest, _ scope: DeviceScope, through last: UInt64?) throws -> Delivered {
+        var delivered = Delivered()
+        var directory = SeriesDirectory()
+        var next: UInt64 = 1
+        try log.reader().forEachBlock(of: scope, through: last.map { Position($0) }) { block in
+            try block.extend(&directory)
+            for run in block.runs {
+                switch run {
+                case .readings(let first, let readings):
+                    #expect(first.rawValue >= next && !readings.isEmpty)
+                    for (i, reading) in readings.enumerated() {
+                        delivered.items[first.rawValue + UInt64(i)] = .reading(reading)
+                    }
+                    next = first.rawValue + UInt64(readings.count)
+                case .event(let position, let event):
+                    #expect(position.rawValue >= next)
+                    delivered.items[position.rawValue] = .event(event)
+                    next = position.rawValue + 1
+                }
+            }
+            return .proceed
+        }
+        delivered.counts = DefinitionCounts(directory)
+        return delivered
+    }
+
+    private func filteredRead(_ log: LogUnderTest, _ scope: DeviceScope, through last: UInt64?) throws -> Delivered {
+        var delivered = Delivered()
+        var directory = SeriesDirectory()
+        try log.reader().forEachBlock(from: .origin, through: last.map { Position($0) }) { block in
+            try block.extend(&directory)
+            for run in block.runs {
+                switch run {
+                case .readings(let first, let readings):
+                    for (i, reading) in readings.enumerated()
+                    where scope.contains(directory.deviceName(ofSeries: reading.series)) {
+                        delivered.items[first.rawValue + UInt64(i)] = .reading(reading)
+                    }
+                case .event(let position, let event): delivered.items[position.rawValue] = .event(event)
+                }
+            }
+            return .proceed
+        }
+        delivered.counts = DefinitionCounts(directory)
+        return delivered
+    }
+
+    /// Appends random items, their devices and series numbered in order of arrival, as admission does it.
+    private func appendBatch(to log: LogUnderTest) throws {
+        var batch = EventBatch()
+        for _ in 0..<log.items.number(1...200) {
+            guard log.items.generator.chance(5) else {
+                batch.readings.append(log.items.reading())
+                continue
+            }
+            var event = log.items.event()
+            while event.register == "" { event = log.items.event() }
+            log.items.directory.enter(event)
+            batch.events.append((batch.readings.count, event))
+        }
+        try log.append(batch)
+    }
+
+    private func randomScope(_ log: LogUnderTest) -> DeviceScope {
+        let count = UInt32(log.items.directory.deviceCount)
+        let percent = Int(log.items.number(0...3)) * 15 + 1
+        let names = (0..<count).filter { _ in log.items.generator.chance(percent) }
+            .map { log.items.directory.devices[$0] }
+        return DeviceScope(names + ["nobody"])
+    }
+
+    private func compare(_ log: LogUnderTest, rounds: Int) throws {
+        for round in 0..<rounds {
+            let scope = randomScope(log)
+            let last = round % 3 == 0 ? nil : UInt64(log.items.number(1...Int64(log.logged.count)))
+            let (scoped, filtered) = try (
+                scopedRead(log, scope, through: last), filteredRead(log, scope, through: last)
+            )
+            #expect(scoped == filtered, "round \(round), through \(last ?? 0), \(scope.names)")
+        }
+    }
+
+    @Test(arguments: 0..<24 as Range<UInt64>)
+    func `deliver what a full read does of these devices, and all events`(_ seed: UInt64) throws {
+        let log = try LogUnderTest(seed: seed, segmentByteCount: seed % 3 == 0 ? 6 << 10 : 24 << 10)
+        log.items.deviceLimit = seed % 2 == 0 ? 12 : 60
+        for _ in 0..<24 {
+            try appendBatch(to: log)
+            if log.items.generator.chance(5) { try log.writer.roll() }
+        }
+        #expect(try log.reader().segments().count > 1)
+        try compare(log, rounds: 12)
+        let all = (0..<UInt32(log.items.directory.deviceCount)).map { log.items.directory.devices[$0] }
+        let whole = try scopedRead(log, DeviceScope(all), through: nil)
+        #expect(whole == (try filteredRead(log, DeviceScope(all), through: nil)))
+    }
+
+    @Test(arguments: 0..<8 as Range<UInt64>)
+    func `pass over segments in which the devices have nothing`(_ seed: UInt64) throws {
+        let log = try LogUnderTest(seed: seed, segmentByteCount: 8 << 10)
+        log.items.deviceLimit = 30
+        // First all of the fleet speaks, then a part of the fleet speaks at a time.
+        for _ in 0..<4 { try appendBatch(to: log) }
+        for round in 0..<30 {
+            var batch = EventBatch()
+            while batch.readings.count < 60 {
+                let reading = log.items.reading()
+                let device = log.items.directory.device(ofSeries: reading.series)
+                if Int(device) % 3 == round / 10 { batch.readings.append(reading) }
+            }
+            try log.append(batch)
+        }
+        try compare(log, rounds: 20)
+        var (scopedBlockCount, blockCount) = (0, 0)
+        try log.reader().forEachBlock(of: DeviceScope([log.items.directory.devices[0]])) { _ in
+            scopedBlockCount += 1
+            return .proceed
+        }
+        try log.reader().forEachBlock(from: .origin) { _ in
+            blockCount += 1
+            return .proceed
+        }
+        #expect(scopedBlockCount < blockCount * 3 / 4)
+    }
+
+    @Test func `follow a steady fleet over blocks and segments`() throws {
+        let log = try LogUnderTest(seed: 3, segmentByteCount: 96 << 10)
+        let register = log.items.directory.register(named: "1-0:1.8.0")
+        let traits = ReadingTraits(quality: .measured, isInterval: false, unit: .kilowattHour)
+        let series = (0..<900).map { i in
+            let device = log.items.directory.device(named: "E-\(i)")
+            return log.items.directory.series(device: device, register: register)
+        }
+        for round in 0..<4 as Range<Int64> {
+            var batch = EventBatch()
+            for step in 0..<80 as Range<Int64> {
+                let at = 1_767_225_600_000 + (round * 80 + step) * 900_000
+                for (i, series) in series.enumerated() where (Int64(i) + step) % 97 != 0 {
+                    batch.readings.append(
+                        ReadingRecord(
+                            series: series,
+                            traits: traits,
+                            at: at + log.items.number(0...1) * 1000,
+                            value: (round * 80 + step) * 250_000 + log.items.number(0...400) * 1000,
+                            span: 0,
+                            receivedAt: ReadingDraft.absentInstant
+                        )
+                    )
+                }
+            }
+            try log.append(batch)
+        }
+        #expect(try log.reader().segments().count > 1)
+        for names in [["E-0"], ["E-899"], ["E-450", "E-451", "E-7"], []] {
+            let scope = DeviceScope(names)
+            #expect(try scopedRead(log, scope, through: nil) == filteredRead(log, scope, through: nil), "\(names)")
+        }
+    }
+
+    @Test func `of a body cut or changed never trap, and say what a full decode says`() {
+        var decodedAnyway = 0
+        for seed in 0..<12 as Range<UInt64> {
+            var items = RandomItems(seed: seed)
+            var encoding = SegmentEncoding()
+            let first = encoding.encode(items.batch(maximumCount: 60), directory: items.directory)
+            let second = encoding.encode(items.batch(maximumCount: 60), directory: items.directory)
+            let names = (0..<UInt32(items.directory.deviceCount)).filter { $0 % 3 == 0 }
+                .map { items.directory.devices[$0] }
+            let (scoped, full) = (BlockBodyDecoder(scope: DeviceScope(names)), BlockBodyDecoder())
+            for place in 0..<second.body.count {
+                for _ in 0..<3 {
+                    var changed = second
+                    changed.body[place] ^= UInt8(items.number(1...255))
+                    _ = try? first.withView { view in
+                        var block = try scoped.decode(view, depth: .wanted)
+                        let whole = try full.decode(view)
+                        if block.needsWhole { scoped.take(whole, decodedBy: full, into: &block) }
+                    }
+                    try? changed.withView { view in
+                        let block = try scoped.decode(view, depth: .wanted)
+                        decodedAnyway += 1
+                        guard !block.needsWhole, let whole = try? full.decode(view) else { return }
+                        let wanted = batch(whole, full).readings.filter { reading in
+                            scoped.wanted?.contains(reading.series) ?? false
+                        }
+                        #expect(batch(block, scoped).readings == ContiguousArray(wanted), "seed \(seed), byte \(place)")
+                    }
+                }
+            }
+        }
+        #expect(decodedAnyway > 0)
+    }
+
+    @Test func `leaps over a column are steps`() {
+        for seed in 0..<600 as Range<UInt64> {
+            var generator = SeededGenerator(seed: seed)
+            let count = Int.random(in: 1...400, using: &generator)
+            let shift = Int64.random(in: 0...63, using: &generator)
+            let numbers = (0..<count).map { _ in
+                let wild = generator.chance(5) ? 0 : shift
+                return Int64.random(in: (seed % 2 == 0 ? .min : 0) ... .max, using: &generator) >> wild
+            }
+            var scratch = numbers
+            var out = ByteWriter()
+            let column = scratch.withUnsafeMutableBufferPointer { NumberColumn.write($0, into: &out) }
+            var cursor = ColumnCursor(out.bytes, column, count: count)
+            var next = 0
+            while next < count {
+                let leap = Int.random(in: 0...min(count - next - 1, seed % 5 == 0 ? 300 : 20), using: &generator)
+                cursor.skip(leap)
+                next += leap
+                #expect(cursor.nextNumber() == numbers[next], "seed \(seed), number \(next)")
+                next += 1
+                if generator.chance(5) {
+                    cursor.skip(count - next)
+                    next = count
+                }
+            }
+            #expect(cursor.isUsedUp, "seed \(seed)")
+        }
+    }
+}
