@@ -170,6 +170,9 @@ package final class Fold {
         let hasStanding = device.schedule.hasStandingCharge
         let firstReadAt = fold.earliestAt
         var midnight = hasStanding ? Int64.min : Int64.max
+        // A day that turned may be later than what is read now, and a reminder due by it.
+        let hasReminder = device.alerts.nextReminderAt != Int64.max
+        let turned = hasReminder ? clock(of: device) ?? Int64.min : Int64.min
         var before = Snapshot(device)
         var last: MeteredInterval?
         let count = fold.append(readings, position: position) { interval in
@@ -179,7 +182,7 @@ package final class Fold {
                 device.updateStanding(firstReadAt: firstReadAt, clock: clock(of: device, readAt: interval.end))
                 midnight = device.zone.start(ofDay: device.zone.day(at: interval.end) + 1)
             }
-            guard device.needsLook(device.charges.bounds, clock: interval.end) else { return true }
+            guard device.needsLook(device.charges.bounds, clock: max(interval.end, turned)) else { return true }
             last = interval
             return false
         }

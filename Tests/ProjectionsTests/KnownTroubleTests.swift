@@ -91,6 +91,18 @@ struct KnownTroubleTests {
             #"{"device":"E","register":"side","readAt":1735693400,"value":"1"}"#,
             #"{"event":"ReadingVoided","device":"E","register":"side","readAt":1735693400,"reason":"r"}"#,
         ],
+        // A reminder due by a day that turned: a reading of the time before asks for it.
+        [
+            tariff,
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one","#
+                + #""alerts":[{"rule":"zero","reminders":["30m"]}]}"#,
+            payment,
+            #"{"event":"DayTurned","timezone":"UTC","at":"2025-01-03T00:00:00Z"}"#,
+            #"{"device":"E","readAt":"2025-01-01T00:00:00Z","value":"20"}"#,
+            #"{"event":"TopUpRefunded","device":"E","amount":7,"currency":"EUR","provider":"p","reference":"s","#
+                + #""at":"2025-01-02T00:00:00Z","reason":"r"}"#,
+            #"{"device":"E","readAt":"2025-01-01T01:00:00Z","value":"21"}"#,
+        ],
         // A line through tiers that a window's edge does not break where the same period goes on.
         [
             #"{"event":"TariffPublished","tariff":"one","unit":"kWh","currency":"EUR","versions":[{"from":"2025-01-01","#
