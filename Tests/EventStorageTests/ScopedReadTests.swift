@@ -115,12 +115,12 @@ struct ScopedReadTests {
         log.items.deviceLimit = 30
         // First all of the fleet speaks, then a part of the fleet speaks at a time.
         for _ in 0..<4 { try appendBatch(to: log) }
-        for round in 0..<30 {
+        for round in 0..<60 {
             var batch = EventBatch()
             while batch.readings.count < 60 {
                 let reading = log.items.reading()
                 let device = log.items.directory.device(ofSeries: reading.series)
-                if Int(device) % 3 == round / 10 { batch.readings.append(reading) }
+                if Int(device) % 3 == round / 20 { batch.readings.append(reading) }
             }
             try log.append(batch)
         }
