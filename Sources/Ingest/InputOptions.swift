@@ -25,7 +25,7 @@ package struct InputOptions: Sendable {
     /// A decoder for `format`, for one input.
     package func makeDecoder(_ format: InputFormat) -> any TelegramDecoder {
         switch format {
-        case .ndjson: return NDJSONDecoder()
+        case .ndjson: return NDJSONDecoder(defaultUtility: effectiveUtility)
         case .lineProtocol:
             guard case .lineProtocol(let mapping)? = profile?.mapping else {
                 return LineProtocolDecoder(precision: precision)

@@ -15,11 +15,15 @@ enum EventFields {
     }
 
     /// The event of kind `kind`; readings are not among them.
-    static func event(_ kind: String, _ fields: JSONFields) throws(Refusal) -> MeterEvent {
+    static func event(
+        _ kind: String,
+        _ fields: JSONFields,
+        defaultUtility: Utility? = nil
+    ) throws(Refusal) -> MeterEvent {
         switch kind {
         case "ReadingCorrected": return .readingCorrected(try readingCorrected(fields))
         case "ReadingVoided": return .readingVoided(try readingVoided(fields))
-        case "DeviceRegistered": return .deviceRegistered(try deviceRegistered(fields))
+        case "DeviceRegistered": return .deviceRegistered(try deviceRegistered(fields, defaultUtility))
         case "MeterExchanged": return .meterExchanged(try meterExchanged(fields))
         case "MultiplierCorrected": return .multiplierCorrected(try multiplierCorrected(fields))
         case "TariffPublished": return .tariffPublished(try TariffFields.published(fields))
@@ -72,19 +76,25 @@ enum EventFields {
         )
     }
 
-    private static func deviceRegistered(_ fields: JSONFields) throws(Refusal) -> DeviceRegistered {
+    private static func deviceRegistered(
+        _ fields: JSONFields,
+        _ defaultUtility: Utility?
+    ) throws(Refusal) -> DeviceRegistered {
         try check(
             fields,
-            required: ["device", "utility"],
+            required: defaultUtility == nil ? ["device", "utility"] : ["device"],
             optional: [
-                "unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account", "tariff",
+                "utility", "unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account",
+                "tariff",
                 "from", "alerts", "resets",
             ]
         )
-        var device = DeviceRegistered(
-            device: "",
-            utility: try fields.word("utility", .valueSyntax) { Utility(name: $0) }
-        )
+        var utility = defaultUtility
+        if utility == nil || fields.has("utility") {
+            utility = try fields.word("utility", .valueSyntax) { Utility(name: $0) }
+        }
+        guard let utility else { throw fields.missing("utility") }
+        var device = DeviceRegistered(device: "", utility: utility)
         device.unit = try fields.unit()
         device.multiplier = try multiplier(fields)
         device.modulus = try positive(fields, "modulus")

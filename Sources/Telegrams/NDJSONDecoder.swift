@@ -8,10 +8,19 @@ package struct NDJSONDecoder: TelegramDecoder {
     private var framer = LineFramer()
     /// Off in tests that hold the two paths against each other.
     let usesPlainPath: Bool
+    /// Of registrations that say none.
+    private let defaultUtility: Utility?
 
-    package init() { self.init(usesPlainPath: true) }
+    /// - Parameter defaultUtility: what came with the input for registrations that leave their utility out (semantics,
+    ///   section 1).
+    package init(defaultUtility: Utility? = nil) {
+        self.init(usesPlainPath: true, defaultUtility: defaultUtility)
+    }
 
-    init(usesPlainPath: Bool) { self.usesPlainPath = usesPlainPath }
+    init(usesPlainPath: Bool, defaultUtility: Utility? = nil) {
+        self.usesPlainPath = usesPlainPath
+        self.defaultUtility = defaultUtility
+    }
 
     package var hasEnded: Bool { false }
 
@@ -38,7 +47,7 @@ package struct NDJSONDecoder: TelegramDecoder {
             if usesPlainPath, PlainReadingScanner.scan(base, chunk.count, line, &names, &batch) { continue }
             let text = UnsafeBufferPointer(rebasing: bytes[line.start..<line.end])
             do throws(Refusal) {
-                try NDJSONDecoder.decodeGenerally(text, line, &names, &batch)
+                try decodeGenerally(text, line, &names, &batch)
             } catch {
                 batch.refuse(error, line)
             }
@@ -47,18 +56,18 @@ package struct NDJSONDecoder: TelegramDecoder {
     }
 
     /// The general path: one line of any kind.
-    private static func decodeGenerally(
+    private func decodeGenerally(
         _ text: UnsafeBufferPointer<UInt8>,
         _ line: Line,
         _ names: inout TelegramNames,
         _ batch: inout DecodedBatch
     ) throws(Refusal) {
-        let fields = JSONFields(try members(of: text))
+        let fields = JSONFields(try NDJSONDecoder.members(of: text))
         switch fields["event"] {
         case nil, .string("ReadingReceived"):
             batch.readings.append(try ReadingFields.draft(fields, line, &names))
         case .string(let kind):
-            let event = try EventFields.event(kind, fields)
+            let event = try EventFields.event(kind, fields, defaultUtility: defaultUtility)
             batch.events.append(
                 DecodedEvent(
                     readingIndex: batch.readings.count,

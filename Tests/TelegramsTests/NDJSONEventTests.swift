@@ -35,6 +35,21 @@ import Testing
         #expect(version.tax == (try decimal("13")))
     }
 
+    @Test func `A registration without utility is of the one that came with the input`() throws {
+        let lines = [
+            #"{"event":"DeviceRegistered","device":"W-1"}"#,
+            #"{"event":"DeviceRegistered","device":"G-1","utility":"gas"}"#,
+        ]
+        let decoded = decode(lines.joined(separator: "\n")) { NDJSONDecoder(defaultUtility: .water) }
+        #expect(
+            decoded.events == [
+                .deviceRegistered(DeviceRegistered(device: "W-1", utility: .water)),
+                .deviceRegistered(DeviceRegistered(device: "G-1", utility: .gas)),
+            ]
+        )
+        #expect(ndjson(lines[0]).codes == [.missingField])
+    }
+
     @Test func `A registration resets fields by name, and null is a field left out`() throws {
         let line = #"""
             {"event": "DeviceRegistered", "device": "E-1", "utility": "gas", "resets": ["unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account", "alerts"]}
