@@ -161,12 +161,39 @@ package struct RateSchedule: Sendable {
             return ChargeBounds(exactly: rates.taxed(Int128(quantity) * Int128(rates.lowestMicro)))
         }
         if end - start > RateSchedule.wideMilliseconds {
-            return ChargeBounds(
-                low: Money(units: rates.taxed(Int128(quantity) * Int128(rates.lowestMicro))),
-                high: Money(units: rates.taxed(Int128(quantity) * Int128(rates.highestMicro)))
-            )
+            return wideBounds(interval, from: start, to: end, quantity, rates)
         }
         return ChargeBounds(exactly: exactUnits(interval, from: start, to: end, rates))
+    }
+
+    /// Bounds of what a stretch with many prices costs, as close as the rounding at its cuts allows.
+    ///
+    /// Unrounded, the quantity in each price goes by its share of the time. A cut moves less than one unit of quantity
+    /// from one price to the next, so n parts cost at most n + 1 units at the highest price more or less.
+    private func wideBounds(
+        _ interval: MeteredInterval,
+        from start: Int64,
+        to end: Int64,
+        _ quantity: Int64,
+        _ rates: VersionRates
+    ) -> ChargeBounds {
+        var priceTime: Int128 = 0
+        var transitionCount = 0
+        var at = start
+        while at < end {
+            let stop = min(zone.nextTransition(after: at), end)
+            let offset = zone.offset(at: at)
+            priceTime += rates.priceMilliseconds(upTo: stop + offset) - rates.priceMilliseconds(upTo: at + offset)
+            transitionCount += 1
+            at = stop
+        }
+        let weeks = Int((end - start) / (7 * Milliseconds.day)) + 1
+        let partCount = rates.changesPerWeek * (weeks + transitionCount) + transitionCount
+        let slack = Int128(partCount + 1) * Int128(rates.highestMicro)
+        let cost = Int128(interval.quantity) * priceTime / Int128(interval.end - interval.start)
+        let low = max(cost - slack, Int128(quantity) * Int128(rates.lowestMicro))
+        let high = min(cost + 1 + slack, Int128(quantity) * Int128(rates.highestMicro))
+        return ChargeBounds(low: Money(units: rates.taxed(low)), high: Money(units: rates.taxed(high)))
     }
 
     /// What an interval's quantity costs by time of use, tax included (tiers apart), worked out cut by cut.

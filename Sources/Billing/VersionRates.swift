@@ -3,8 +3,8 @@ package import MeterModel
 /// The rates of one tariff version, made ready to be looked up by local clock and by quantity (semantics, section 5).
 ///
 /// Invariants: `periodOfMinute` has one period for each minute of a week from Monday 00:00; `minutesToChange[m]` is how
-/// many minutes later another period begins, or the whole week where none does; the default period is the last of
-/// `periods`.
+/// many minutes later another period begins, or the whole week where none does; `priceMinutes[m]` sums the prices of the
+/// first m minutes of the week; the default period is the last of `periods`.
 package final class VersionRates: Sendable {
     /// A time-of-use price.
     package struct Period: Hashable, Sendable {
@@ -23,6 +23,10 @@ package final class VersionRates: Sendable {
     package let periods: [Period]
     let periodOfMinute: [UInt8]
     let minutesToChange: [UInt16]
+    /// 10^-6 of the currency's unit per kWh or m3, times minutes: 10,081 sums.
+    private let priceMinutes: [Int64]
+    /// How often in a week another period begins.
+    let changesPerWeek: Int
     package let tierPeriod: TariffTiers.Period?
     let steps: [TierStep]
     /// 10^-6 of the currency's unit a day.
@@ -44,6 +48,12 @@ package final class VersionRates: Sendable {
         periodOfMinute = VersionRates.week(version.periods)
         isUniform = periodOfMinute.allSatisfy { [periodOfMinute] in $0 == periodOfMinute[0] }
         minutesToChange = VersionRates.distances(periodOfMinute, isUniform: isUniform)
+        priceMinutes = periodOfMinute.reduce(into: [0]) { [periods] sums, period in
+            sums.append(sums[sums.count - 1] + periods[Int(period)].priceMicro)
+        }
+        changesPerWeek = periodOfMinute.indices.count { [periodOfMinute] in
+            periodOfMinute[$0] != periodOfMinute[($0 + 1) % VersionRates.minutesPerWeek]
+        }
         tierPeriod = version.tiers?.period
         steps =
             version.tiers?.steps.map { step in
@@ -90,6 +100,17 @@ package final class VersionRates: Sendable {
             if minute < minutesPerWeek { distances[m] = UInt16(min(distance, minutesPerWeek)) }
         }
         return distances
+    }
+
+    /// The sum of the prices over all milliseconds of the local clock from some Monday on to `local`, in 10^-6 of the
+    /// currency's unit per kWh or m3, times milliseconds: differences of it count.
+    func priceMilliseconds(upTo local: Int64) -> Int128 {
+        let (minutes, rest) = floorDivide(local, Milliseconds.minute)
+        // Day 0 of the epoch was a Thursday.
+        let (weeks, minute) = floorDivide(minutes + 3 * 1440, Int64(VersionRates.minutesPerWeek))
+        let sum = Int128(weeks) * Int128(priceMinutes[VersionRates.minutesPerWeek]) + Int128(priceMinutes[Int(minute)])
+        let price = periods[Int(periodOfMinute[Int(minute)])].priceMicro
+        return sum * Int128(Milliseconds.minute) + Int128(price) * Int128(rest)
     }
 
     /// What the first `quantity` units (mWh or mL) of a tier period cost at the steps' added prices, tax apart, in

@@ -115,6 +115,54 @@ struct RateScheduleTests {
         }
         #expect(schedule.exactCharge(interval) == total)
     }
+
+    @Test("bounds closely what a wide interval costs by time of use", arguments: 0..<20 as Range<UInt64>)
+    func wide(seed: UInt64) throws {
+        var random = TestRandom(seed: seed)
+        func price() throws -> ExactDecimal {
+            try #require(ExactDecimal(random.pick(["0", "0.2", "0.4", "1", "0.000001", "99999.9"])))
+        }
+        func period(_ name: String) throws -> TariffPeriod {
+            let windows = (0..<random.int(1...3)).map { _ in
+                TariffWindow(
+                    weekdays: UInt8(random.int(1...127)),
+                    fromMinute: Int(random.int(0...1439)),
+                    toMinute: Int(random.int(1...1440))
+                )
+            }
+            return TariffPeriod(name: name, price: try price(), windows: windows)
+        }
+        for _ in 0..<50 {
+            let versions = try [19_000, 20_100, 20_150].map { day in
+                TariffVersion(
+                    from: LocalDate(dayNumber: day),
+                    defaultPrice: try price(),
+                    periods: try ["a", "b"].map { try period($0) },
+                    tax: ExactDecimal(random.pick(["0", "19"]))
+                )
+            }
+            let published = TariffPublished(
+                tariff: "t",
+                unit: .kilowattHour,
+                currency: try #require(Currency("EUR")),
+                timezone: nil,
+                versions: versions
+            )
+            let rules = try zone(random.pick(FleetHistory.zones))
+            let schedule = RateSchedule(assignments: [(nil, RateSchedule.Tariff(published))], zone: rules)
+            let start = 20_000 * Milliseconds.day + random.int(0...(200 * Milliseconds.day))
+            let length = RateSchedule.wideMilliseconds + random.int(1...(380 * Milliseconds.day))
+            let quantity = random.int(0...(random.oneIn(2) ? 2_000_000_000 : 1_000_000_000_000_000))
+            let interval = MeteredInterval(start: start, end: start + length, quantity: quantity)
+            let bounds = schedule.charge(interval)
+            let exact = schedule.exactCharge(interval)
+            #expect(bounds.low <= exact && exact <= bounds.high)
+            // Not 8,000 mWh at the highest price apart, taxed.
+            let highest = versions.flatMap { [$0.defaultPrice] + $0.periods.map(\.price) }.max() ?? .zero
+            let widest = Int128(8000) * (highest.scaled(by: 6) ?? 0) * 11_900
+            #expect(bounds.high - bounds.low <= Money(units: widest))
+        }
+    }
 }
 
 @Suite("The instant of a crossing")
