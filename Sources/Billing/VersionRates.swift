@@ -3,8 +3,8 @@ package import MeterModel
 /// The rates of one tariff version, made ready to be looked up by local clock and by quantity (semantics, section 5).
 ///
 /// Invariants: `periodOfMinute` has one period for each minute of a week from Monday 00:00; `minutesToChange[m]` is how
-/// many minutes later another period begins, or the whole week where none does; `priceMinutes[m]` sums the prices of the
-/// first m minutes of the week; the default period is the last of `periods`.
+/// many minutes later another period begins, or the whole week where none does; `priceMinutes[m]` sums the prices of
+/// the first m minutes of the week; the default period is the last of `periods`.
 package final class VersionRates: Sendable {
     /// A time-of-use price.
     package struct Period: Hashable, Sendable {
