@@ -31,6 +31,7 @@ extension Fold {
                 series.changeSegments(&change) {
                     $0.correctMultiplier(at: e.at?.milliseconds, thousandths: Int64(factor), position: at)
                 }
+                change.leaveLine()
             }
         case .tariffPublished(let e): publish(e, at, recordedAt)
         case .tariffAssigned(let e): reassign(device(e.device), e, at, recordedAt)

@@ -7,7 +7,8 @@ import Billing
 struct IntervalChange {
     var removed: [MeteredInterval] = []
     var added: [MeteredInterval] = []
-    /// Whether nothing changed but that intervals were added later than all the series had.
+    /// Whether nothing changed but that a reading, correction, void or exchange added intervals later than all the
+    /// series had: then a crossing lies on their line (semantics, section 7).
     private(set) var onlyAddsLater = false
     /// Whether what was decided about readings changed in a way that anomalies tell of.
     var touchesAnomalies = false
@@ -26,6 +27,9 @@ struct IntervalChange {
         added.append(interval)
         onlyAddsLater = removed.isEmpty
     }
+
+    /// Says that no reading, correction, void or exchange did this: a crossing lies at the event's time.
+    mutating func leaveLine() { onlyAddsLater = false }
 
     /// Drops what both sides share.
     ///

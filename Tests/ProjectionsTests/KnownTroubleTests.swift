@@ -132,6 +132,15 @@ struct KnownTroubleTests {
             #"{"device":"E","readAt":"2025-01-17T00:00:00Z","value":112}"#,
             #"{"device":"E","readAt":"2025-01-11T00:00:00Z","value":105}"#,
         ],
+        // An interval beyond all bounds until a multiplier is corrected, which is no reading: it crosses at its time.
+        [
+            tariff("", from: "2025-01-01"),
+            #"{"event":"DeviceRegistered","device":"E","utility":"electricity","tariff":"one","multiplier":"1000000"}"#,
+            payment,
+            #"{"device":"E","readAt":"2025-01-01T02:00:00Z","value":0}"#,
+            #"{"device":"E","readAt":"2025-01-01T05:00:00Z","value":2000}"#,
+            multiplier(""),
+        ],
         // A value too fine in any unit, of a device that nobody registered.
         [#"{"device":"E","readAt":1735693200,"value":1.0000001}"#],
     ]
