@@ -119,8 +119,7 @@ package struct RateSchedule: Sendable {
 
     private static func minuteOfWeek(_ instant: Int64, _ zone: ZoneRules) -> Int {
         let minutes = floorDivide(instant + zone.offset(at: instant), Milliseconds.minute).quotient
-        // Day 0 of the epoch was a Thursday.
-        return Int(floorDivide(minutes + 3 * 1440, Int64(VersionRates.minutesPerWeek)).remainder)
+        return VersionRates.placeInWeek(ofMinute: minutes).minute
     }
 
     // MARK: Charges by quantity

@@ -102,14 +102,20 @@ package final class VersionRates: Sendable {
         return distances
     }
 
+    /// Where a minute of the local clock lies: the Mondays before it since some Monday, and the minute of its week.
+    static func placeInWeek(ofMinute minute: Int64) -> (weeks: Int64, minute: Int) {
+        // Day 0 of the epoch was a Thursday.
+        let (weeks, rest) = floorDivide(minute + 3 * 1440, Int64(minutesPerWeek))
+        return (weeks, Int(rest))
+    }
+
     /// The sum of the prices over all milliseconds of the local clock from some Monday on to `local`, in 10^-6 of the
     /// currency's unit per kWh or m3, times milliseconds: differences of it count.
     func priceMilliseconds(upTo local: Int64) -> Int128 {
         let (minutes, rest) = floorDivide(local, Milliseconds.minute)
-        // Day 0 of the epoch was a Thursday.
-        let (weeks, minute) = floorDivide(minutes + 3 * 1440, Int64(VersionRates.minutesPerWeek))
-        let sum = Int128(weeks) * Int128(priceMinutes[VersionRates.minutesPerWeek]) + Int128(priceMinutes[Int(minute)])
-        let price = periods[Int(periodOfMinute[Int(minute)])].priceMicro
+        let (weeks, minute) = VersionRates.placeInWeek(ofMinute: minutes)
+        let sum = Int128(weeks) * Int128(priceMinutes[VersionRates.minutesPerWeek]) + Int128(priceMinutes[minute])
+        let price = periods[Int(periodOfMinute[minute])].priceMicro
         return sum * Int128(Milliseconds.minute) + Int128(price) * Int128(rest)
     }
 

@@ -13,15 +13,19 @@ extension EventLogReader {
     /// defined, their times, values and traits; of a run without a wanted reading the columns beside the series.
     ///
     /// - Parameters:
-    ///   - scope: the devices.
+    ///   - scope: the devices; nil: all, and every block is decoded whole.
     ///   - last: The last position wanted, known to be durable; nil is as far as there is now.
     ///   - body: Receives each block read, also such in which nothing is wanted; must not use this reader.
     /// - Throws: `RecordLogError`, `EventStorageError`, and what `body` throws.
     package func forEachBlock(
-        of scope: DeviceScope,
+        of scope: DeviceScope?,
         through last: Position? = nil,
         _ body: (RecordedBlock) throws -> BlockStep
     ) throws {
+        guard let scope else {
+            try forEachBlock(from: Position(1), through: last, body)
+            return
+        }
         if let last, last < Position(1) { return }
         let decoder = BlockBodyDecoder(scope: scope)
         let whole = WholeBlocks(self)

@@ -64,41 +64,15 @@ package final class EventLogReader {
         }
     }
 
-    /// As `forEachBlock`, passing over sealed segments whose index says that nothing in them is wanted. What is
-    /// delivered is not filtered further.
-    ///
-    /// - Throws: As `forEachBlock`.
-    package func forEachBlock(
-        from: Position,
-        through last: Position? = nil,
-        matching filter: EventFilter,
-        _ body: (RecordedBlock) throws -> BlockStep
-    ) throws {
-        var isStopped = false
-        for segment in try log.segments() {
-            guard let segmentLast = segment.lastPosition, segmentLast >= from.rawValue else { continue }
-            if let last, segment.firstPosition > last.rawValue { return }
-            if segment.isSealed, let index = try storedIndex(ofSegmentAt: segment.firstPosition),
-                !filter.mayMatch(index)
-            {
-                continue
-            }
-            try forEachBlock(
-                from: Position(max(from.rawValue, segment.firstPosition)),
-                through: Position(min(last?.rawValue ?? segmentLast, segmentLast))
-            ) { block in
-                let step = try body(block)
-                isStopped = step == .stop
-                return step
-            }
-            if isStopped { return }
-        }
-    }
-
     /// All segments in order.
     ///
     /// - Throws: `RecordLogError`.
     package func segments() throws -> [SegmentSummary] { try log.segments() }
+
+    /// The last position there is now; `.origin` of an empty log.
+    ///
+    /// - Throws: `RecordLogError`.
+    package func lastPosition() throws -> Position { Position(try segments().compactMap(\.lastPosition).last ?? 0) }
 
     /// What a segment holds: the index stored with it, or one built from its blocks.
     ///

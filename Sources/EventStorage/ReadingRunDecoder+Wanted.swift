@@ -30,24 +30,28 @@ extension ReadingRunDecoder {
         let found = series.findSums(columns.count, of: wanted, into: cells)
         guard series.isUsedUp else { throw reader.malformed("the series column is not as long as its run") }
         guard found > 0 else { return .readings(0) }
-        guard try combine(columns, states: states, cells: cells, found, into: out, reader) else { return .needsWhole }
-        try takeTraits(columns, cells: cells, found, into: out, reader)
-        if (0..<found).contains(where: { out[$0].traits.isInterval }) {
-            try takeSpans(columns, cells: cells, found, into: out, reader)
-        }
-        if columns.receivedForm > 0 { try takeReceived(columns, cells: cells, found, into: out, reader) }
+        let pick = WantedPick(columns: columns, cells: cells, count: found, out: out, reader: reader)
+        guard try pick.combine(states) else { return .needsWhole }
+        try pick.takeTraits()
+        if (0..<found).contains(where: { out[$0].traits.isInterval }) { try pick.takeSpans() }
+        if columns.receivedForm > 0 { try pick.takeReceived() }
         return .readings(found)
     }
+}
+
+/// The wanted readings of one run: where they stand in its columns, and where they go.
+private struct WantedPick {
+    let columns: ReadingRunDecoder.Columns
+    let cells: UnsafeMutablePointer<WantedCell>
+    /// How many cells there are, at least 1.
+    let count: Int
+    /// Room for as many readings.
+    let out: UnsafeMutablePointer<ReadingRecord>
+    /// Says where the run is, in faults.
+    let reader: ByteReader
 
     /// Makes readings of the differences at the cells; false where one counts from a reading that is not known.
-    private static func combine(
-        _ columns: Columns,
-        states: borrowing SeriesStates,
-        cells: UnsafeMutablePointer<WantedCell>,
-        _ found: Int,
-        into out: UnsafeMutablePointer<ReadingRecord>,
-        _ reader: ByteReader
-    ) throws(MalformedBytes) -> Bool {
+    func combine(_ states: borrowing SeriesStates) throws(MalformedBytes) -> Bool {
         var times = columns.times
         var values = columns.values
         let ordinals = states.ordinals
@@ -56,26 +60,18 @@ extension ReadingRunDecoder {
         // The reading before a cell is known if it is wanted too, or none: a run begins at 0.
         var previousIndex = -1
         var previousAt: Int64 = 0
-        for i in 0..<found {
+        for i in 0..<count {
             let index = Int(cells[i].index)
             times.skip(index - next)
             values.skip(index - next)
             next = index + 1
             let state = all + Int(ordinals[Int(cells[i].series)])
-            let deviation = times.nextNumber() &* columns.timeScale
-            let last = state.pointee.lastAt
-            let at: Int64
-            if last == SeriesStates.unseen {
-                guard previousIndex == index - 1 else { return false }
-                at = previousAt &+ deviation
-                state.pointee.period = 0
-            } else {
-                at = last &+ state.pointee.period &+ deviation
-                state.pointee.turn(deviation)
-            }
-            let value = state.pointee.lastValue &+ values.nextNumber() &* columns.valueScale
-            state.pointee.lastAt = at
-            state.pointee.lastValue = value
+            if state.pointee.lastAt == SeriesStates.unseen, previousIndex != index - 1 { return false }
+            let (at, value) = state.pointee.advance(
+                times.nextNumber() &* columns.timeScale,
+                values.nextNumber() &* columns.valueScale,
+                after: previousAt
+            )
             previousAt = at
             previousIndex = index
             out[i] = ReadingRecord(
@@ -95,69 +91,41 @@ extension ReadingRunDecoder {
         return true
     }
 
-    private static func takeTraits(
-        _ columns: Columns,
-        cells: UnsafeMutablePointer<WantedCell>,
-        _ found: Int,
-        into out: UnsafeMutablePointer<ReadingRecord>,
-        _ reader: ByteReader
-    ) throws(MalformedBytes) {
-        for i in 0..<found {
-            let traits = ReadingTraits(rawValue: columns.traits[columns.traitsAreMixed ? Int(cells[i].index) : 0])
+    func takeTraits() throws(MalformedBytes) {
+        for i in 0..<count {
+            let traits = traits(ofReading: Int(cells[i].index))
             guard traits.isValid else { throw reader.malformed("traits \(traits.rawValue)") }
             out[i].traits = traits
         }
     }
 
-    private static func takeSpans(
-        _ columns: Columns,
-        cells: UnsafeMutablePointer<WantedCell>,
-        _ found: Int,
-        into out: UnsafeMutablePointer<ReadingRecord>,
-        _ reader: ByteReader
-    ) throws(MalformedBytes) {
+    private func traits(ofReading i: Int) -> ReadingTraits {
+        ReadingTraits(rawValue: columns.traits[columns.traitsAreMixed ? i : 0])
+    }
+
+    func takeSpans() throws(MalformedBytes) {
         var spans = ColumnCursor(columns.spans, .zigzags, count: 0)
         var span: Int64 = 0
         var cell = 0
         for i in 0..<columns.count {
-            let traits = ReadingTraits(rawValue: columns.traits[columns.traitsAreMixed ? i : 0])
-            if traits.isInterval { span &+= spans.next() }
-            guard cell < found, Int(cells[cell].index) == i else { continue }
-            if traits.isInterval { out[cell].span = span }
+            let isInterval = traits(ofReading: i).isInterval
+            if isInterval { span &+= spans.next() }
+            guard cell < count, Int(cells[cell].index) == i else { continue }
+            if isInterval { out[cell].span = span }
             cell += 1
         }
         guard spans.isUsedUp else { throw reader.malformed("the span column is not as long as its intervals") }
     }
 
-    private static func takeReceived(
-        _ columns: Columns,
-        cells: UnsafeMutablePointer<WantedCell>,
-        _ found: Int,
-        into out: UnsafeMutablePointer<ReadingRecord>,
-        _ reader: ByteReader
-    ) throws(MalformedBytes) {
-        let bitmapByteCount = columns.receivedForm == 2 ? (columns.count + 7) / 8 : 0
-        guard columns.received.count >= bitmapByteCount else { throw reader.malformed("received bitmap ends early") }
-        let bitmap = UnsafeRawBufferPointer(rebasing: columns.received[..<bitmapByteCount])
-        var received = ColumnCursor(
-            UnsafeRawBufferPointer(rebasing: columns.received[bitmapByteCount...]),
-            .zigzags,
-            count: 0
-        )
-        var delay: Int64 = 0
+    func takeReceived() throws(MalformedBytes) {
+        var received = try ReceivedColumn(columns, reader)
         var cell = 0
         for i in 0..<columns.count {
-            let isThere = columns.receivedForm == 1 || bitmap[i / 8] >> UInt8(i % 8) & 1 == 1
-            if isThere { delay &+= received.next() }
-            guard cell < found, Int(cells[cell].index) == i else { continue }
-            if isThere {
-                out[cell].receivedAt = out[cell].at &+ delay
-                guard out[cell].receivedAt != ReadingDraft.absentInstant else {
-                    throw reader.malformed("receivedAt is absent")
-                }
-            }
+            let delay = received.delay(ofReading: i)
+            guard cell < count, Int(cells[cell].index) == i else { continue }
+            if let delay { try out[cell].receive(after: delay, reader) }
             cell += 1
         }
-        guard received.isUsedUp else { throw reader.malformed("the received column is not as long as its readings") }
+        try received.finish(reader)
     }
 }

@@ -169,20 +169,11 @@ enum ReadingRunDecoder {
                 guard UInt64(bitPattern: number) < mapped else { return false }
                 let ordinal = ordinals[Int(number)]
                 guard ordinal != SeriesStates.absent else { return false }
-                let state = all + Int(ordinal)
-                let deviation = times[i] &* timeScale
-                let last = state.pointee.lastAt
-                let at: Int64
-                if last == SeriesStates.unseen {
-                    at = previousAt &+ deviation
-                    state.pointee.period = 0
-                } else {
-                    at = last &+ state.pointee.period &+ deviation
-                    state.pointee.turn(deviation)
-                }
-                let value = state.pointee.lastValue &+ values[i] &* valueScale
-                state.pointee.lastAt = at
-                state.pointee.lastValue = value
+                let (at, value) = all[Int(ordinal)].advance(
+                    times[i] &* timeScale,
+                    values[i] &* valueScale,
+                    after: previousAt
+                )
                 previousAt = at
                 out[i] = ReadingRecord(
                     series: UInt32(truncatingIfNeeded: number),
@@ -216,28 +207,57 @@ enum ReadingRunDecoder {
         into out: UnsafeMutablePointer<ReadingRecord>,
         _ reader: ByteReader
     ) throws(MalformedBytes) {
+        var received = try ReceivedColumn(columns, reader)
+        for i in 0..<columns.count {
+            guard let delay = received.delay(ofReading: i) else { continue }
+            try out[i].receive(after: delay, reader)
+        }
+        try received.finish(reader)
+    }
+}
+
+/// Walks the times of receipt of a run, reading by reading.
+struct ReceivedColumn {
+    private let count: Int
+    /// Which readings have one; empty where all have.
+    private let bitmap: UnsafeRawBufferPointer
+    private var delays: ColumnCursor
+    private var delay: Int64 = 0
+
+    init(_ columns: ReadingRunDecoder.Columns, _ reader: ByteReader) throws(MalformedBytes) {
+        count = columns.count
         let bitmapByteCount = columns.receivedForm == 2 ? (columns.count + 7) / 8 : 0
         guard columns.received.count >= bitmapByteCount else { throw reader.malformed("received bitmap ends early") }
-        let bitmap = UnsafeRawBufferPointer(rebasing: columns.received[..<bitmapByteCount])
-        var received = ColumnCursor(
+        bitmap = UnsafeRawBufferPointer(rebasing: columns.received[..<bitmapByteCount])
+        delays = ColumnCursor(
             UnsafeRawBufferPointer(rebasing: columns.received[bitmapByteCount...]),
             .zigzags,
             count: 0
         )
-        var delay: Int64 = 0
-        for i in 0..<columns.count {
-            if columns.receivedForm == 2, bitmap[i / 8] >> UInt8(i % 8) & 1 == 0 { continue }
-            delay &+= received.next()
-            out[i].receivedAt = out[i].at &+ delay
-            guard out[i].receivedAt != ReadingDraft.absentInstant else {
-                throw reader.malformed("receivedAt is absent")
-            }
-        }
-        guard received.isUsedUp else { throw reader.malformed("the received column is not as long as its readings") }
-        if columns.receivedForm == 2, columns.count % 8 != 0, let last = bitmap.last,
-            last >> UInt8(columns.count % 8) != 0
-        {
+    }
+
+    /// How long after its time a reading was received; nil where it was not told. To be asked of each reading in order.
+    @inline(__always)
+    mutating func delay(ofReading i: Int) -> Int64? {
+        if !bitmap.isEmpty, bitmap[i / 8] >> UInt8(i % 8) & 1 == 0 { return nil }
+        delay &+= delays.next()
+        return delay
+    }
+
+    /// Checks what is left once every reading was asked for: nothing.
+    func finish(_ reader: ByteReader) throws(MalformedBytes) {
+        guard delays.isUsedUp else { throw reader.malformed("the received column is not as long as its readings") }
+        if count % 8 != 0, let last = bitmap.last, last >> UInt8(count % 8) != 0 {
             throw reader.malformed("received bitmap is not padded with 0")
         }
+    }
+}
+
+extension ReadingRecord {
+    /// Takes in that it was received so long after its time.
+    @inline(__always)
+    mutating func receive(after delay: Int64, _ reader: ByteReader) throws(MalformedBytes) {
+        receivedAt = at &+ delay
+        guard receivedAt != ReadingDraft.absentInstant else { throw reader.malformed("receivedAt is absent") }
     }
 }

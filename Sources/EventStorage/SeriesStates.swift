@@ -24,6 +24,26 @@ struct SeriesStates: ~Copyable {
             if deviation.magnitude > period.magnitude / 16 { period = State.nominal(period &+ deviation) }
         }
 
+        /// Moves on by what a run says of the next reading.
+        ///
+        /// - Parameters:
+        ///   - deviation: of its time from what was expected; of a first reading from `previousAt`.
+        ///   - rise: of its value above the last.
+        ///   - previousAt: the time of the reading before it in the run, 0 where there is none.
+        /// - Returns: its time and value.
+        @inline(__always)
+        mutating func advance(_ deviation: Int64, _ rise: Int64, after previousAt: Int64) -> (at: Int64, value: Int64) {
+            if lastAt == SeriesStates.unseen {
+                lastAt = previousAt &+ deviation
+                period = 0
+            } else {
+                lastAt = lastAt &+ period &+ deviation
+                turn(deviation)
+            }
+            lastValue = lastValue &+ rise
+            return (lastAt, lastValue)
+        }
+
         private static func nominal(_ gap: Int64) -> Int64 {
             let minutes = (gap &+ 30_000) / 60_000 * 60_000
             return (gap &- minutes).magnitude <= gap.magnitude / 64 ? minutes : gap

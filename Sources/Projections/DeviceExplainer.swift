@@ -98,10 +98,3 @@ package final class DeviceExplainer {
         return explanation
     }
 }
-
-extension EventLogReader {
-    /// The last position of the log.
-    fileprivate func lastPosition() throws -> Position {
-        Position(try segments().compactMap(\.lastPosition).last ?? 0)
-    }
-}

@@ -1,6 +1,7 @@
 package import EventStorage
 package import MeterModel
 package import ReadModel
+import RecordLog
 
 /// Keeps views at the log: folds what is appended, and commits rows, push outbox and checkpoint in one transaction.
 ///
@@ -74,10 +75,30 @@ package final class ViewProjector {
         }
     }
 
-    /// Goes on to a position up to which the log has nothing more that concerns the scope; `directory` knows the log up
-    /// to there.
-    package func passOver(through position: Position, directory: SeriesDirectory) {
-        fold.passOver(through: position, directory: directory)
+    /// Folds a log from its beginning, of the scope alone if there is one.
+    ///
+    /// - Parameters:
+    ///   - reader: the log's.
+    ///   - last: a durable position up to which it is folded; nil is as far as there is.
+    ///   - willFold: called with each block that is read, before it is folded, and the log's numbering that knows it.
+    /// - Returns: the log's numbering at the end.
+    /// - Throws: `RecordLogError`, `EventStorageError`, and what `willFold` throws.
+    package func fold(
+        _ reader: EventLogReader,
+        through last: Position? = nil,
+        _ willFold: (RecordedBlock, SeriesDirectory) throws -> Void = { _, _ in }
+    ) throws -> SeriesDirectory {
+        var directory = SeriesDirectory()
+        // Behind the last block that is read of a scope there may be more of others.
+        let end = fold.scope == nil ? last : try last ?? reader.lastPosition()
+        try reader.forEachBlock(of: fold.scope, through: end) { block in
+            try block.extend(&directory)
+            try willFold(block, directory)
+            apply(block, directory: directory)
+            return .proceed
+        }
+        if let end { fold.passOver(through: end, directory: directory) }
+        return directory
     }
 
     /// Says that the store already shows everything folded so far.

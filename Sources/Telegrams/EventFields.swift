@@ -85,8 +85,7 @@ enum EventFields {
             required: defaultUtility == nil ? ["device", "utility"] : ["device"],
             optional: [
                 "utility", "unit", "register", "timezone", "multiplier", "modulus", "maxRate", "gapAfter", "account",
-                "tariff",
-                "from", "alerts", "resets",
+                "tariff", "from", "alerts", "resets",
             ]
         )
         var utility = defaultUtility

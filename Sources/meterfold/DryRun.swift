@@ -28,11 +28,15 @@ final class DryRun {
     init(_ directory: DataDirectory, scope: DeviceScope?) throws {
         try directory.require()
         self.scope = scope
-        let reader = try EventLogReader(directory: directory.path)
         before = try ViewStore.inMemory(hours: false)
         let projector = ViewProjector(store: before, zones: zones, scope: scope)
         var admission = Admission(zones: zones)
-        let known = try DryRun.fold(reader, into: projector, &admission, scope)
+        let progress = Progress("reading the log", total: nil, unit: "events")
+        let known = try projector.fold(EventLogReader(directory: directory.path)) { block, known in
+            admission.replay(block, directory: known)
+            progress.advance(to: block.lastPosition.rawValue)
+        }
+        progress.finish()
         admission.adopt(known)
         head = projector.position
         if head > .origin { try projector.commit(chain: []) }
@@ -48,32 +52,6 @@ final class DryRun {
             recordedBy: "cli",
             logged: { projector.apply($0, firstPosition: $1, recordedAt: $2, directory: $3) }
         )
-    }
-
-    /// Folds the log; what is returned is its numbering.
-    private static func fold(
-        _ reader: EventLogReader,
-        into projector: ViewProjector,
-        _ admission: inout Admission,
-        _ scope: DeviceScope?
-    ) throws -> SeriesDirectory {
-        var known = SeriesDirectory()
-        let progress = Progress("reading the log", total: nil, unit: "events")
-        func take(_ block: RecordedBlock) throws -> BlockStep {
-            try admission.replay(block, extending: &known)
-            projector.apply(block, directory: known)
-            progress.advance(to: block.lastPosition.rawValue)
-            return .proceed
-        }
-        if let scope {
-            let head = Position(try reader.segments().compactMap(\.lastPosition).last ?? 0)
-            try reader.forEachBlock(of: scope, through: head, take)
-            projector.passOver(through: head, directory: known)
-        } else {
-            try reader.forEachBlock(from: Position(1), take)
-        }
-        progress.finish()
-        return known
     }
 
     /// What the input changes, once all of it was taken in.

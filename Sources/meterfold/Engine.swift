@@ -125,7 +125,8 @@ final class Engine {
         func take(from first: Position, through last: Position) throws {
             guard first <= last else { return }
             try reader.forEachBlock(from: first, through: last) { block in
-                try admission.replay(block, extending: &known)
+                try block.extend(&known)
+                admission.replay(block, directory: known)
                 projector?.apply(block, directory: known)
                 progress.advance(to: block.lastPosition.rawValue)
                 return .proceed
@@ -143,16 +144,13 @@ final class Engine {
     private func load(_ scope: DeviceScope) throws {
         guard let store else { return }
         let projector = ViewProjector(store: store, zones: zones, scope: scope)
-        var known = SeriesDirectory()
         let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")
-        try EventLogReader(directory: directory.path).forEachBlock(of: scope, through: writer.head) { block in
-            try admission.replay(block, extending: &known)
-            projector.apply(block, directory: known)
+        let reader = try EventLogReader(directory: directory.path)
+        let known = try projector.fold(reader, through: writer.head) { block, known in
+            admission.replay(block, directory: known)
             progress.advance(to: block.lastPosition.rawValue)
-            return .proceed
         }
         progress.finish()
-        projector.passOver(through: writer.head, directory: known)
         projector.assumeWritten()
         admission.adopt(known)
         self.scope = scope
@@ -161,9 +159,8 @@ final class Engine {
 }
 
 extension Admission {
-    /// Takes in a block of the log; the directory knows the log up to the block, and with it afterwards.
-    mutating func replay(_ block: RecordedBlock, extending known: inout SeriesDirectory) throws {
-        try block.extend(&known)
+    /// Takes in a block of the log; `known` is the log's numbering, the block's included.
+    mutating func replay(_ block: RecordedBlock, directory known: SeriesDirectory) {
         for run in block.runs {
             switch run {
             case .readings(_, let readings): replay(readings, directory: known)

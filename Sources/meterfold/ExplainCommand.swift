@@ -49,7 +49,7 @@ struct ExplainCommand: ParsableCommand {
             asOf: asOf.flatMap { Instant(text: $0) }
         )
         let reader = try EventLogReader(directory: location.data)
-        let head = Position(try reader.segments().compactMap(\.lastPosition).last ?? 0)
+        let head = try reader.lastPosition()
         let last = min(atPosition.map { Position($0) } ?? head, head)
         if last > .origin { try explainer.read(reader, through: last) }
         guard let whole = explainer.explanation() else {

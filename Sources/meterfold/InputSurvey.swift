@@ -1,5 +1,4 @@
 import EventStorage
-import Glibc
 import Ingest
 import MeterModel
 import RecordLog
@@ -31,10 +30,12 @@ struct InputSurvey {
     /// - Throws: `RecordLogError` where the log cannot be read. What is wrong with a file is for the ingest to tell.
     static func scope(of files: [String], into directory: DataDirectory, _ options: InputOptions) throws -> DeviceScope?
     {
-        guard !files.isEmpty, files.allSatisfy(isRegularFile) else { return nil }
-        let segments = try EventLogReader(directory: directory.path).segments()
-        let head = segments.compactMap(\.lastPosition).last ?? 0
-        var survey = InputSurvey(options, maximumEventCount: head / minimumLogEventsPerEvent)
+        // A pipe can be read but once.
+        guard !files.isEmpty, files.allSatisfy({ $0 != "-" && InputSource.byteCount(of: $0) != nil }) else {
+            return nil
+        }
+        let head = try EventLogReader(directory: directory.path).lastPosition()
+        var survey = InputSurvey(options, maximumEventCount: head.rawValue / minimumLogEventsPerEvent)
         for file in files {
             do throws(InputFault) {
                 guard try survey.look(through: file) else { return nil }
@@ -48,12 +49,6 @@ struct InputSurvey {
     private init(_ options: InputOptions, maximumEventCount: UInt64) {
         self.options = options
         self.maximumEventCount = maximumEventCount
-    }
-
-    /// A pipe can be read but once.
-    private static func isRegularFile(_ path: String) -> Bool {
-        var status = stat()
-        return path != "-" && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Notes what a file names; false as soon as it is too much.

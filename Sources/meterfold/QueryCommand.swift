@@ -86,7 +86,7 @@ struct QueryCommand: ParsableCommand {
 
     private func openStore(_ directory: DataDirectory, _ zones: FoundationZoneSource) throws -> ViewStore {
         let reader = try EventLogReader(directory: directory.path)
-        let head = try reader.segments().compactMap(\.lastPosition).last ?? 0
+        let head = try reader.lastPosition().rawValue
         if atPosition != nil || asOf != nil {
             let store = try ViewStore.inMemory()
             let last = Position(min(atPosition ?? head, head))

@@ -103,19 +103,8 @@ enum Views {
         progress: Progress? = nil
     ) throws -> Position {
         let projector = ViewProjector(store: store, zones: zones, asOf: asOf, scope: scope)
-        let reader = try EventLogReader(directory: directory.path)
-        var known = SeriesDirectory()
-        func take(_ block: RecordedBlock) throws -> BlockStep {
-            try block.extend(&known)
-            projector.apply(block, directory: known)
+        _ = try projector.fold(EventLogReader(directory: directory.path), through: last) { block, _ in
             progress?.advance(to: block.lastPosition.rawValue)
-            return .proceed
-        }
-        if let scope {
-            try reader.forEachBlock(of: scope, through: last, take)
-            if let last { projector.passOver(through: last, directory: known) }
-        } else {
-            try reader.forEachBlock(from: Position(1), through: last, take)
         }
         try projector.commit(chain: chain.bytes)
         return projector.position

@@ -188,7 +188,8 @@ struct EventLogTests {
                 return false
             }
             var found: [LogUnderTest.Item] = []
-            try reader.forEachBlock(from: .origin, matching: EventFilter(devices: [device])) { block in
+            let scope = DeviceScope([log.items.directory.devices[device]])
+            try reader.forEachBlock(of: scope) { block in
                 for case .readings(_, let readings) in block.runs {
                     for reading in readings where log.items.directory.device(ofSeries: reading.series) == device {
                         found.append(.reading(reading))

@@ -17,6 +17,16 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
+
+    /// Numbers of about one size, few of any other.
+    mutating func numbers(atMost limit: Int, isSigned: Bool) -> [Int64] {
+        let count = Int.random(in: 1...limit, using: &self)
+        let shift = Int64.random(in: 0...63, using: &self)
+        return (0..<count).map { _ in
+            let wild = chance(5) ? 0 : shift
+            return Int64.random(in: (isSigned ? .min : 0) ... .max, using: &self) >> wild
+        }
+    }
 }
 
 /// Random readings and events over a directory that grows as they come.

@@ -77,12 +77,8 @@ struct ReadingRunTests {
     @Test func `columns of any numbers survive the round trip in the form chosen`() {
         for seed in 0..<400 as Range<UInt64> {
             var generator = SeededGenerator(seed: seed)
-            let count = Int.random(in: 1...300, using: &generator)
-            let shift = Int64.random(in: 0...63, using: &generator)
-            let numbers = (0..<count).map { _ in
-                let wild = generator.chance(5) ? 0 : shift
-                return Int64.random(in: (seed % 2 == 0 ? .min : 0) ... .max, using: &generator) >> wild
-            }
+            let numbers = generator.numbers(atMost: 300, isSigned: seed % 2 == 0)
+            let count = numbers.count
             var scratch = numbers
             var out = ByteWriter()
             let column = scratch.withUnsafeMutableBufferPointer { NumberColumn.write($0, into: &out) }

@@ -198,9 +198,8 @@ final class Pipeline {
 
     private func load(_ scope: DeviceScope) throws {
         projector = ViewProjector(store: store, zones: testZones, scope: scope)
-        try EventLogReader(directory: "data", fileSystem: fileSystem)
-            .forEachBlock(of: scope, through: writer.head, replay)
-        projector.passOver(through: writer.head, directory: directory)
+        let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
+        directory = try projector.fold(reader, through: writer.head) { admit($0, $1) }
         projector.assumeWritten()
         admission.adopt(directory)
     }
@@ -212,33 +211,25 @@ final class Pipeline {
 
     private func replay(_ block: RecordedBlock) throws -> BlockStep {
         try block.extend(&directory)
+        admit(block, directory)
+        projector.apply(block, directory: directory)
+        return .proceed
+    }
+
+    private func admit(_ block: RecordedBlock, _ directory: SeriesDirectory) {
         for run in block.runs {
             switch run {
             case .readings(_, let readings): admission.replay(readings, directory: directory)
             case .event(_, let event): admission.replay(event, directory: directory)
             }
         }
-        projector.apply(block, directory: directory)
-        return .proceed
     }
 
     /// New views of the log up to a position, or of what was true at an instant; of a scope alone if there is one.
     func rebuilt(through last: Position? = nil, asOf: Instant? = nil, scope: DeviceScope? = nil) throws -> ViewStore {
         let fresh = try ViewStore.inMemory()
         let projector = ViewProjector(store: fresh, zones: testZones, asOf: asOf, scope: scope)
-        let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
-        var directory = SeriesDirectory()
-        func take(_ block: RecordedBlock) throws -> BlockStep {
-            try block.extend(&directory)
-            projector.apply(block, directory: directory)
-            return .proceed
-        }
-        if let scope {
-            try reader.forEachBlock(of: scope, through: last, take)
-            projector.passOver(through: last ?? writer.head, directory: directory)
-        } else {
-            try reader.forEachBlock(from: .origin, through: last, take)
-        }
+        _ = try projector.fold(EventLogReader(directory: "data", fileSystem: fileSystem), through: last)
         try projector.commit(chain: writer.chain.bytes)
         return fresh
     }
