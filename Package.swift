@@ -59,6 +59,50 @@ let modules: [Target] = [
         resources: [.embedInCode("Profiles")],
         swiftSettings: settings
     ),
+    // Who may do what: bearer tokens, stored hashed, and what each allows.
+    .target(
+        name: "Access",
+        dependencies: ["MeterModel", .product(name: "Crypto", package: "swift-crypto")],
+        swiftSettings: settings
+    ),
+    // Outbox to push jobs, jobs to channels with retry, outcomes to facts.
+    .target(
+        name: "Notifications",
+        dependencies: [
+            "MeterModel",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "Crypto", package: "swift-crypto"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+        ],
+        swiftSettings: settings
+    ),
+    // The HTTP interface over the views and the intake.
+    .target(
+        name: "QueryAPI",
+        dependencies: [
+            "MeterModel", "ReadModel", "Access",
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HummingbirdTLS", package: "hummingbird"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ],
+        swiftSettings: settings
+    ),
+    // Lines over TCP: the listener, its connections and limits, and the client that resumes.
+    .target(
+        name: "Listening",
+        dependencies: [
+            "MeterModel", "Access", "Ingest",
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ],
+        swiftSettings: settings
+    ),
     // Deterministic fleets for demos, tests and benchmarks.
     .target(name: "FleetSimulator", dependencies: ["MeterModel"], swiftSettings: settings),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
@@ -68,8 +112,12 @@ let modules: [Target] = [
         name: "meterfold",
         dependencies: [
             "MeterModel", "TimeZones", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing", "ReadModel",
-            "Projections", "Ingest", "FleetSimulator",
+            "Projections", "Ingest", "FleetSimulator", "Access", "Notifications", "QueryAPI", "Listening",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Configuration", package: "swift-configuration"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),
         ],
         swiftSettings: settings
@@ -113,6 +161,34 @@ let tests: [Target] = [
         dependencies: ["Ingest", "Telegrams", "MeterModel", "SharedFiles"],
         swiftSettings: settings
     ),
+    .testTarget(name: "AccessTests", dependencies: ["Access", "MeterModel"], swiftSettings: settings),
+    .testTarget(
+        name: "NotificationsTests",
+        dependencies: [
+            "Notifications", "MeterModel", "SharedFiles",
+            .product(name: "Hummingbird", package: "hummingbird"),
+        ],
+        swiftSettings: settings
+    ),
+    .testTarget(
+        name: "QueryAPITests",
+        dependencies: [
+            "QueryAPI", "ReadModel", "Access", "MeterModel", "SharedFiles",
+            .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "Hummingbird", package: "hummingbird"),
+        ],
+        swiftSettings: settings
+    ),
+    .testTarget(
+        name: "ListeningTests",
+        dependencies: [
+            "Listening", "Access", "Ingest", "EventStorage", "RecordLog", "Admission", "Telegrams", "TimeZones", "MeterModel",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ],
+        swiftSettings: settings
+    ),
     .testTarget(
         name: "FleetSimulatorTests",
         dependencies: ["FleetSimulator", "Telegrams", "MeterModel"],
@@ -129,7 +205,14 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: modules + tests,
     swiftLanguageModes: [.v6]

@@ -13,10 +13,19 @@ enum ImportRules {
         "Projections": ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel"],
         "Ingest": ["MeterModel", "Telegrams", "Admission", "EventStorage", "CLZ4", "CZlib", "Yams"],
         "FleetSimulator": ["MeterModel"],
+        "Access": ["MeterModel", "Crypto"],
+        "Notifications": ["MeterModel", "AsyncHTTPClient", "Crypto", "Logging", "NIOCore", "NIOHTTP1"],
+        "QueryAPI": [
+            "MeterModel", "ReadModel", "Access", "Hummingbird", "HummingbirdTLS", "HummingbirdCore", "HTTPTypes",
+            "Logging", "NIOCore", "NIOSSL", "ServiceLifecycle",
+        ],
+        "Listening": ["MeterModel", "Access", "Ingest", "Logging", "NIOCore", "NIOPosix", "NIOSSL"],
         "meterfold": [
             "MeterModel", "TimeZones", "Yams", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing",
             "ReadModel",
-            "Projections", "Ingest", "FleetSimulator", "ArgumentParser",
+            "Projections", "Ingest", "FleetSimulator", "Access", "Notifications", "QueryAPI", "Listening",
+            "ArgumentParser", "AsyncHTTPClient", "Configuration", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
+            "ServiceLifecycle",
         ],
     ]
 
@@ -29,6 +38,10 @@ enum ImportRules {
         "ReadModel": ["Foundation", "Synchronization"],
         "Projections": ["Foundation", "Dispatch", "Synchronization"],
         "Ingest": ["Foundation", "Glibc", "Dispatch", "Synchronization"],
+        "Access": ["Foundation", "Glibc", "Synchronization"],
+        "Notifications": ["Foundation", "Glibc", "Synchronization"],
+        "QueryAPI": ["Foundation", "Glibc", "Synchronization"],
+        "Listening": ["Foundation", "Glibc", "Dispatch", "Synchronization"],
         "meterfold": ["Foundation", "Glibc", "Dispatch", "Synchronization"],
     ]
 
