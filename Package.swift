@@ -53,7 +53,7 @@ let modules: [Target] = [
     .target(
         name: "Ingest",
         dependencies: [
-            "MeterModel", "Telegrams", "Admission", "EventStorage", "CLZ4", "CZlib",
+            "MeterModel", "Telegrams", "Access", "Admission", "EventStorage", "CLZ4", "CZlib",
             .product(name: "Yams", package: "Yams"),
         ],
         resources: [.embedInCode("Profiles")],
@@ -158,7 +158,9 @@ let tests: [Target] = [
     ),
     .testTarget(
         name: "IngestTests",
-        dependencies: ["Ingest", "Telegrams", "MeterModel", "SharedFiles"],
+        dependencies: [
+            "Ingest", "Access", "Admission", "EventStorage", "Telegrams", "TimeZones", "MeterModel", "SharedFiles",
+        ],
         swiftSettings: settings
     ),
     .testTarget(name: "AccessTests", dependencies: ["Access", "MeterModel"], swiftSettings: settings),
@@ -182,7 +184,8 @@ let tests: [Target] = [
     .testTarget(
         name: "ListeningTests",
         dependencies: [
-            "Listening", "Access", "Ingest", "EventStorage", "RecordLog", "Admission", "Telegrams", "TimeZones", "MeterModel",
+            "Listening", "Access", "Ingest", "EventStorage", "RecordLog", "Admission", "Telegrams", "TimeZones",
+            "MeterModel",
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),

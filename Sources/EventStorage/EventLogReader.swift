@@ -10,6 +10,8 @@ package final class EventLogReader {
     private let decoder = BlockBodyDecoder()
     private let directoryPath: String
     private let fileSystem: any FileSystem
+    /// The log's chain value after the block that `forEachBlock` passed last; zero before any.
+    package private(set) var chain = Digest32.zero
 
     /// - Parameters:
     ///   - directory: The data directory.
@@ -54,6 +56,7 @@ package final class EventLogReader {
                 through: last?.rawValue
             ) { view in
                 let block = try decoder.decode(view)
+                chain = view.chain
                 guard let recorded = RecordedBlock(block, decoder, wanted: wanted) else { return .proceed }
                 return try body(recorded)
             }

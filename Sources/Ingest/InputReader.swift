@@ -10,8 +10,7 @@ package final class InputReader {
     package static let chunkByteCount = 1024 * 1024
 
     private let source: InputSource
-    private let options: InputOptions
-    private var decoder: (any TelegramDecoder)?
+    private var decoder: InputDecoder
     private let buffer: UnsafeMutableRawBufferPointer
     /// The bytes of `buffer` that belong to the chunk decoded last, and where those that were not consumed begin.
     private var filledCount = 0
@@ -22,14 +21,14 @@ package final class InputReader {
 
     package init(_ source: InputSource, options: InputOptions) {
         self.source = source
-        self.options = options
+        decoder = InputDecoder(options: options, source: source.name)
         buffer = .allocate(byteCount: InputReader.chunkByteCount, alignment: 16)
     }
 
     deinit { buffer.deallocate() }
 
     /// How many lines were consumed.
-    package var lineCount: UInt64 { decoder?.lineCount ?? 0 }
+    package var lineCount: UInt64 { decoder.lineCount }
 
     /// The bytes that the offsets of the last batch count in; valid until the next one is read.
     package var chunk: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer[..<filledCount]) }
@@ -55,7 +54,7 @@ package final class InputReader {
             damage = refusal
             hasFinished = true
         }
-        try decode(isLast: hasFinished && damage == nil, &batch)
+        consumedCount = try decoder.decode(chunk, isLast: hasFinished && damage == nil, names: &names, into: &batch)
         if let damage {
             batch.refusals.append(
                 RefusedLine(
@@ -66,37 +65,7 @@ package final class InputReader {
                 )
             )
         }
-        if decoder?.hasEnded == true { hasFinished = true }
+        if decoder.hasEnded { hasFinished = true }
         return !hasFinished || !batch.isEmpty || batch.missingValueCount > 0
-    }
-
-    private func decode(isLast: Bool, _ batch: inout DecodedBatch) throws(InputFault) {
-        if decoder == nil {
-            guard let format = try format(isLast: isLast) else { return }
-            decoder = options.makeDecoder(format)
-        }
-        consumedCount = decoder?.decode(chunk, isLast: isLast, names: &names, into: &batch) ?? 0
-    }
-
-    /// The format as said, or detected once there is enough to tell. Nil where more bytes are needed, or there are
-    /// none.
-    private func format(isLast: Bool) throws(InputFault) -> InputFormat? {
-        if let format = options.knownFormat { return format }
-        let head = UnsafeRawBufferPointer(rebasing: chunk.prefix(maximumLineByteCount))
-        let hasWholeLine = head.contains(0x0A)
-        guard hasWholeLine || isLast || head.count == maximumLineByteCount else { return nil }
-        if let format = detectFormat(head) { return format }
-        // Blank lines and comments alone tell nothing yet.
-        if head.count < maximumLineByteCount, !isLast { return nil }
-        if isLast, holdsNoLine(head) { return .ndjson }
-        throw .unknownFormat(source: source.name)
-    }
-
-    /// Whether there is nothing but a byte order mark, blank lines and comments.
-    private func holdsNoLine(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-        return bytes.dropFirst(bytes.starts(with: mark) ? mark.count : 0).split(separator: 0x0A).allSatisfy { line in
-            line.first == UInt8(ascii: "#") || line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
-        }
     }
 }

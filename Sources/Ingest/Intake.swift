@@ -19,11 +19,14 @@ package final class Intake {
     private let writer: any BatchAppending
     private let clock: any WallClock
     private let quarantine: any RefusedLineKeeping
-    private let recordedBy: String
-    private let logged: Logged
-    private var admission: Admission
-    private var pending = EventBatch()
-    private var refused: [RefusedLine] = []
+    /// Who brings the input, as the log will say.
+    var recordedBy: String {
+        willSet { precondition(pending.isEmpty || newValue == recordedBy, "what is pending is another's") }
+    }
+    var logged: Logged
+    package private(set) var admission: Admission
+    private(set) var pending = EventBatch()
+    private(set) var refused: [RefusedLine] = []
     private var recordedAt = Instant(milliseconds: Int64.min)
     package private(set) var summary = IntakeSummary()
 
@@ -69,6 +72,16 @@ package final class Intake {
         defaults: AdmissionDefaults,
         source: String
     ) throws {
+        admit(decoded, names: names, defaults: defaults)
+        try keepRefused(chunk, source)
+        if isFull { try append() }
+    }
+
+    /// Whether what is pending should be appended before more is taken in.
+    var isFull: Bool { pending.count >= Intake.maximumBatchCount }
+
+    /// Admits what was decoded: the accepted into `pending`, the others, in order of lines, into `refused`.
+    func admit(_ decoded: DecodedBatch, names: TelegramNames, defaults: AdmissionDefaults) {
         summary.ignoredFieldCount += decoded.ignoredFieldCount
         summary.missingValueCount += decoded.missingValueCount
         let now = max(recordedAt, clock.now())
@@ -86,8 +99,8 @@ package final class Intake {
             }
             admitReadings(next..<drafts.count)
         }
-        try keepRefused(chunk, source)
-        if pending.count >= Intake.maximumBatchCount { try append() }
+        refused.sort { $0.line < $1.line }
+        for line in refused { summary.reasons[line.refusal.code, default: 0] += 1 }
     }
 
     private func admit(_ event: DecodedEvent, _ defaults: AdmissionDefaults, _ now: Instant) {
@@ -124,11 +137,9 @@ package final class Intake {
         }
     }
 
-    private func keepRefused(_ chunk: UnsafeRawBufferPointer, _ source: String) throws {
-        if refused.isEmpty { return }
-        refused.sort { $0.line < $1.line }
+    /// Keeps the lines refused last.
+    func keepRefused(_ chunk: UnsafeRawBufferPointer, _ source: String) throws {
         for line in refused {
-            summary.reasons[line.refusal.code, default: 0] += 1
             let range = line.rawOffset..<line.rawOffset + line.rawByteCount
             try quarantine.add(
                 source: source,
@@ -145,8 +156,7 @@ package final class Intake {
     /// - Throws: `Refusal`, and as `take`.
     package func take(_ event: MeterEvent) throws -> Position {
         try append()
-        let now = max(recordedAt, clock.now())
-        pending.events.append((0, try admission.admit(event, defaults: .none, recordedAt: now)))
+        try admit([event])
         try append()
         return writer.head
     }
@@ -156,12 +166,25 @@ package final class Intake {
     /// - Throws: `Refusal`, and as `take`.
     package func take(_ events: [MeterEvent]) throws {
         try append()
+        try admit(events)
+        try append()
+    }
+
+    /// Admits events into `pending`, all or none.
+    func admit(_ events: [MeterEvent]) throws(Refusal) {
         let now = max(recordedAt, clock.now())
-        var admitted: [MeterEvent] = []
-        for event in events { admitted.append(try admission.admit(event, defaults: .none, recordedAt: now)) }
-        for start in stride(from: 0, to: admitted.count, by: Intake.maximumBatchCount) {
-            for event in admitted[start...].prefix(Intake.maximumBatchCount) { pending.events.append((0, event)) }
-            try append()
+        // One event alone changes nothing unless it is accepted: nothing to go back to, and no copy.
+        let before = events.count > 1 ? admission : nil
+        let countBefore = pending.events.count
+        do throws(Refusal) {
+            for event in events {
+                let filled = try admission.admit(event, defaults: .none, recordedAt: now)
+                pending.events.append((pending.readings.count, filled))
+            }
+        } catch {
+            if let before { admission = before }
+            pending.events.removeLast(pending.events.count - countBefore)
+            throw error
         }
     }
 
@@ -171,10 +194,13 @@ package final class Intake {
         try quarantine.sync()
     }
 
+    /// The last durable position.
+    package var head: Position { writer.head }
+
     /// The quarantine file, once a line was put into it.
     package var quarantinePath: String? { quarantine.path }
 
-    private func append() throws {
+    func append() throws {
         if pending.isEmpty { return }
         recordedAt = max(recordedAt, clock.now())
         let positions = try writer.append(

@@ -10,6 +10,7 @@ package final class Quarantine: RefusedLineKeeping {
     private let startedAt: Instant
     private var descriptor: Int32 = -1
     private var buffer: ContiguousArray<UInt8> = []
+    private var hasUnsynced = false
     /// The file, once a line was put into it.
     package private(set) var path: String?
 
@@ -36,6 +37,7 @@ package final class Quarantine: RefusedLineKeeping {
     /// - Throws: `QuarantineError`.
     package func add(source: String, line: UInt64, refusal: Refusal, raw: UnsafeRawBufferPointer) throws {
         if descriptor < 0 { try open() }
+        hasUnsynced = true
         append("{\"source\": ")
         appendString(source)
         append(", \"line\": \(line), \"code\": \"\(refusal.code.rawValue)\", \"text\": ")
@@ -54,9 +56,10 @@ package final class Quarantine: RefusedLineKeeping {
 
     /// Makes all lines so far durable.
     package func sync() throws {
-        guard descriptor >= 0 else { return }
+        guard descriptor >= 0, hasUnsynced else { return }
         try write()
         if fdatasync(descriptor) != 0 { throw QuarantineError(path: path ?? directory, systemError: errno) }
+        hasUnsynced = false
     }
 
     private func open() throws {

@@ -31,6 +31,8 @@ package final class Fold {
     let supposition: Supposition?
     var jobs: [ByteName: PushJobRow] = [:]
     var unwrittenJobs: Set<ByteName> = []
+    /// Jobs requested since they were last taken, where they are taken.
+    var untoldJobs: [ByteName]?
     /// Outcomes in the log of jobs that nothing has requested yet: they hold once something does.
     var earlyOutcomes: [ByteName: [(outcome: PushOutcome, position: Position)]] = [:]
     var queuedSeries: [UInt32] = []
@@ -319,6 +321,7 @@ package final class Fold {
             jobs[ByteName(job)]?.apply(early.outcome, at: early.position)
         }
         unwrittenJobs.insert(ByteName(job))
+        untoldJobs?.append(ByteName(job))
     }
 
     /// The latest standing reading of a device's billing series, held ones and exchanges too.

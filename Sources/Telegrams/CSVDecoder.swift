@@ -29,6 +29,10 @@ package struct CSVDecoder: TelegramDecoder {
 
     package var lineCount: UInt64 { framer.lineCount }
 
+    package mutating func forgetNames() {
+        for column in fixedDevices.indices { fixedDevices[column] = ReadingDraft.absent }
+    }
+
     package mutating func decode(
         _ chunk: UnsafeRawBufferPointer,
         isLast: Bool,

@@ -23,6 +23,13 @@ package protocol TelegramDecoder {
 
     /// How many lines were consumed, blank ones, comments and refused ones too.
     var lineCount: UInt64 { get }
+
+    /// To be called when the table of names is begun anew: what was remembered of its numbers no longer holds.
+    mutating func forgetNames()
+}
+
+extension TelegramDecoder {
+    package mutating func forgetNames() {}
 }
 
 /// The longest line that is read, without its line end; longer ones are refused (`line-too-long`).

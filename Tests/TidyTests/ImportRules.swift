@@ -11,7 +11,7 @@ enum ImportRules {
         "Billing": ["MeterModel"],
         "ReadModel": ["MeterModel", "GRDB", "GRDBSQLite"],
         "Projections": ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel"],
-        "Ingest": ["MeterModel", "Telegrams", "Admission", "EventStorage", "CLZ4", "CZlib", "Yams"],
+        "Ingest": ["MeterModel", "Telegrams", "Access", "Admission", "EventStorage", "CLZ4", "CZlib", "Yams"],
         "FleetSimulator": ["MeterModel"],
         "Access": ["MeterModel", "Crypto"],
         "Notifications": ["MeterModel", "AsyncHTTPClient", "Crypto", "Logging", "NIOCore", "NIOHTTP1"],

@@ -1,0 +1,210 @@
+import Access
+package import Admission
+import EventStorage
+package import MeterModel
+import Telegrams
+
+/// Takes what many senders send to the log, and answers each once its lines are durable.
+///
+/// Invariants: what is pending in the intake is of `recordedBy` alone; every session with something unanswered is in
+/// `waiting`; `shares` of sessions speak of the intake's pending batch. After `commit` nothing is pending or waiting.
+/// Used from one place at a time. Once a call has thrown, the log has failed and nothing more may be taken in.
+package final class LiveIntake {
+    /// Names that may be remembered beside those of the log's devices before the table is begun anew.
+    package static let maximumStrayNameCount = 1 << 20
+
+    /// An event that a part of the program has made, and who waits for its position.
+    private struct Recorded {
+        var place: Int
+        var then: @Sendable (Result<Position, any Error>) -> Void
+    }
+
+    private let intake: Intake
+    private var names = TelegramNames()
+    private var generation = 1
+    private var batch = DecodedBatch()
+    private var waiting: [LineSession] = []
+    private var recorded: [Recorded] = []
+
+    package init(
+        writer: any BatchAppending,
+        admission: sending Admission,
+        clock: any WallClock,
+        quarantine: any RefusedLineKeeping
+    ) {
+        intake = Intake(
+            writer: writer,
+            admission: admission,
+            clock: clock,
+            quarantine: quarantine,
+            recordedBy: "",
+            logged: { _, _, _, _ in }
+        )
+        intake.logged = { [unowned self] batch, first, _, directory in
+            settlePositions(batch, first: first, directory)
+        }
+    }
+
+    /// The last durable position.
+    package var head: Position { intake.head }
+
+    /// What was taken in and refused since the beginning.
+    package var summary: IntakeSummary { intake.summary }
+
+    /// What is known of devices, currencies and references.
+    package var admission: Admission { intake.admission }
+
+    /// Whether a commit has something to do.
+    package var hasPending: Bool { !waiting.isEmpty || !recorded.isEmpty || !intake.pending.isEmpty }
+
+    /// Takes in bytes of a session; they are answered by a later `commit`.
+    ///
+    /// - Throws: what keeps the log or the quarantine from being written.
+    package func take(_ bytes: [UInt8], isLast: Bool, from session: LineSession) throws {
+        if session.hasEnded { return session.follower.consumed(byteCount: bytes.count) }
+        beginNamesAnewIfMany()
+        var reply: [UInt8] = []
+        do {
+            try session.decode(bytes, isLast: isLast, names: &names, generation: generation, into: &batch) {
+                batch,
+                chunk,
+                names in
+                try admit(&batch, chunk, names, from: session, into: &reply)
+            }
+        } catch let fault as SessionFault {
+            try end(session, fault, &reply)
+        } catch InputFault.unknownFormat {
+            let text = "this is neither NDJSON, line protocol nor CSV with a header"
+            try end(session, SessionFault(.unreadableInput, text), &reply)
+        }
+        if !reply.isEmpty { session.follower.reply(reply) }
+        if !session.hasEnded { wait(session) }
+        session.follower.consumed(byteCount: bytes.count)
+        if intake.isFull { try commit() }
+    }
+
+    /// Takes in events that a part of the program makes, all or none; they are durable after a later `commit`.
+    ///
+    /// - Parameters:
+    ///   - events: in order.
+    ///   - name: who records them, as the log will say.
+    ///   - then: is told the last one's position once it is durable, or the `Refusal`.
+    /// - Throws: what keeps the log from being written.
+    package func take(
+        _ events: [MeterEvent],
+        recordedBy name: String,
+        then: @escaping @Sendable (Result<Position, any Error>) -> Void
+    ) throws {
+        guard !events.isEmpty else { return then(.success(head)) }
+        try turn(to: name)
+        do { try intake.admit(events) } catch { return then(.failure(error)) }
+        recorded.append(Recorded(place: intake.pending.events.count - 1, then: then))
+    }
+
+    /// Makes everything taken in durable, the quarantine too, and answers.
+    ///
+    /// - Throws: what keeps the log or the quarantine from being written.
+    package func commit() throws {
+        try prepareShares()
+        try intake.flush()
+        let answered = waiting
+        waiting.removeAll(keepingCapacity: true)
+        for session in answered {
+            session.isWaiting = false
+            if let reply = session.acknowledgement() { session.follower.reply(reply) }
+            if session.hasReachedEnd { session.end(nil) }
+        }
+    }
+
+    /// Ends a session whose sender is gone or must go; what it sent as whole lines is kept.
+    package func end(_ session: LineSession, _ fault: SessionFault?) throws {
+        if session.isWaiting { try commit() }
+        session.end(fault)
+    }
+
+    // MARK: Taking in
+
+    private func admit(
+        _ batch: inout DecodedBatch,
+        _ chunk: UnsafeRawBufferPointer,
+        _ names: TelegramNames,
+        from session: LineSession,
+        into reply: inout [UInt8]
+    ) throws {
+        if let principal = session.principal { try turn(to: principal.recordedBy) }
+        let before = (readings: intake.pending.readings.count, events: intake.pending.events.count)
+        intake.admit(batch, names: names, defaults: session.defaults)
+        session.share.add(intake.pending, since: before)
+        session.summary.ignoredFieldCount += batch.ignoredFieldCount
+        session.summary.missingValueCount += batch.missingValueCount
+        guard !intake.refused.isEmpty else { return }
+        for line in intake.refused { session.refuse(line, into: &reply) }
+        if !session.acknowledges || session.terms.keepsRefused {
+            try intake.keepRefused(chunk, session.terms.source)
+        }
+    }
+
+    /// Makes sure that what is taken in next is recorded under a name of its own.
+    private func turn(to name: String) throws {
+        guard intake.recordedBy != name else { return }
+        if !intake.pending.isEmpty { try commit() }
+        intake.recordedBy = name
+    }
+
+    private func end(_ session: LineSession, _ fault: SessionFault, _ reply: inout [UInt8]) throws {
+        // What came before the fault is answered first.
+        wait(session)
+        if !reply.isEmpty { session.follower.reply(reply) }
+        reply = []
+        try commit()
+        session.end(fault)
+    }
+
+    private func wait(_ session: LineSession) {
+        guard !session.isWaiting else { return }
+        session.isWaiting = true
+        waiting.append(session)
+    }
+
+    /// Whoever sends ever new names in lines that are refused does not make the table grow for good.
+    private func beginNamesAnewIfMany() {
+        let limit = LiveIntake.maximumStrayNameCount + 2 * intake.admission.directory.deviceCount
+        guard names.devices.count > limit || names.registers.count > LiveIntake.maximumStrayNameCount else { return }
+        names = TelegramNames()
+        generation += 1
+        intake.beginInput()
+    }
+
+    // MARK: Positions
+
+    private var highest: [(session: LineSession, item: BatchShare.Highest)] = []
+
+    /// Finds, before the log sorts the batch, which item of each session will get its highest position.
+    private func prepareShares() throws {
+        highest.removeAll(keepingCapacity: true)
+        for session in waiting where !session.share.isEmpty {
+            session.summary.accepted += session.share.count
+            if waiting.count > 1 || !recorded.isEmpty {
+                if let item = session.share.highest(in: intake.pending, intake.admission.directory) {
+                    highest.append((session, item))
+                }
+            }
+        }
+    }
+
+    private func settlePositions(_ batch: EventBatch, first: Position, _ directory: SeriesDirectory) {
+        for (session, item) in highest {
+            session.summary.lastPosition = BatchShare.position(of: item, in: batch, first: first, directory)
+        }
+        if highest.isEmpty, let session = waiting.first(where: { !$0.share.isEmpty }) {
+            session.summary.lastPosition = first.advanced(by: batch.count - 1)
+        }
+        for session in waiting { session.share = BatchShare() }
+        for recorded in recorded {
+            let place = batch.events[recorded.place].readingIndex + recorded.place
+            recorded.then(.success(first.advanced(by: place)))
+        }
+        recorded.removeAll(keepingCapacity: true)
+        highest.removeAll(keepingCapacity: true)
+    }
+}

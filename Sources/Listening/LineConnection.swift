@@ -1,0 +1,244 @@
+import Ingest
+internal import Logging
+internal import NIOCore
+import NIOSSL
+
+/// One connection that sends lines: hands bytes to the intake, replies to the sender, and reads on when there is room.
+///
+/// Invariants: used on its event loop alone, but for what `SessionFollowing` hands over; at most
+/// `unconsumedByteCount` and one read more of it wait in the intake; nothing is read while replies pile up.
+// Safety: the intake's thread calls `SessionFollowing` only, which goes over to the event loop before it touches state.
+final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let intake: IntakeThread
+    private let table: ConnectionTable
+    private let limits: ListeningLimits
+    private let logger: Logger
+    private let terms: @Sendable (_ source: String) -> SessionTerms
+    private let channel: any Channel
+    private var context: ChannelHandlerContext?
+    private var session: LineSession?
+    private var address: String?
+    private var unconsumedByteCount = 0
+    private var unreadByteCount = 0
+    private var readByteCount = 0
+    private var isReading = false
+    private var hasHandedInEnd = false
+    private var isClosing = false
+    private var waitsForRoom = false
+    private var lastActivity = NIODeadline.now()
+
+    init(
+        _ channel: any Channel,
+        intake: IntakeThread,
+        table: ConnectionTable,
+        limits: ListeningLimits,
+        logger: Logger,
+        terms: @escaping @Sendable (_ source: String) -> SessionTerms
+    ) {
+        self.channel = channel
+        self.intake = intake
+        self.table = table
+        self.limits = limits
+        self.logger = logger
+        self.terms = terms
+    }
+
+    // MARK: Begin and end
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { begin(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard session == nil else { return }
+        let remote = context.remoteAddress
+        address = remote.flatMap { $0.isLoopback ? nil : $0.ipAddress }
+        let source = "tcp:" + (remote.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?")
+        let session = LineSession(terms(source), follower: self)
+        self.session = session
+        if let refusal = table.add(self, address: address) {
+            let text =
+                switch refusal {
+                case .tooMany: "no more than \(limits.connectionCount) connections"
+                case .tooManyOfAddress: "no more than \(limits.connectionCountPerAddress) connections of one address"
+                case .closed: "the server is ending"
+                }
+            var buffer = context.channel.allocator.buffer(capacity: 128)
+            buffer.writeString("err 0 \(SessionFault.Code.tooManyConnections.rawValue) \(text)\n")
+            isClosing = true
+            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+            context.close(promise: nil)
+            return
+        }
+        scheduleIdleCheck(context, after: min(limits.greetingSeconds, limits.idleSeconds))
+        readOn()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        handInEnd(fault: nil)
+        table.remove(self, address: address)
+        self.context = nil
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("connection failed", metadata: ["address": "\(address ?? "local")", "error": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    /// Ends it for the server's reasons: what it sent is answered first.
+    func drain() {
+        channel.eventLoop.execute { [self] in
+            isReading = true
+            handInEnd(fault: SessionFault(.shuttingDown, "the server is ending; send on from the last ok"))
+        }
+    }
+
+    private func handInEnd(fault: SessionFault?) {
+        guard !hasHandedInEnd, let session else { return }
+        hasHandedInEnd = true
+        intake.end(session, fault)
+    }
+
+    // MARK: Reading
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        guard !hasHandedInEnd, !isClosing, let session, buffer.readableBytes > 0 else { return }
+        lastActivity = .now()
+        unconsumedByteCount += buffer.readableBytes
+        readByteCount &+= buffer.readableBytes
+        intake.take(Array(buffer.readableBytesView), isLast: false, from: session)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        readOn()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readOn()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent, !hasHandedInEnd, let session {
+            hasHandedInEnd = true
+            intake.take([], isLast: true, from: session)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Reads once more where there is room for what comes.
+    private func readOn() {
+        guard let context, !isReading, !hasHandedInEnd, !isClosing, context.channel.isActive else { return }
+        guard unconsumedByteCount < limits.unconsumedByteCount, context.channel.isWritable else { return }
+        guard intake.hasRoom else {
+            if waitsForRoom { return }
+            waitsForRoom = true
+            intake.whenRoom { [self] in
+                channel.eventLoop.execute { [self] in
+                    waitsForRoom = false
+                    readOn()
+                }
+            }
+            return
+        }
+        isReading = true
+        context.read()
+    }
+
+    /// Looks from time to time whether it was silent for too long.
+    private func scheduleIdleCheck(_ context: ChannelHandlerContext, after seconds: Int64) {
+        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(seconds)) { [weak self] in
+            guard let self, let context = self.context, !isClosing else { return }
+            let bound = readByteCount == 0 ? min(limits.greetingSeconds, limits.idleSeconds) : limits.idleSeconds
+            let silence = NIODeadline.now() - lastActivity
+            // One that was never greeted may still be a sender that has nothing to say yet: only the long bound ends it.
+            if silence >= .seconds(limits.idleSeconds), unconsumedByteCount == 0 {
+                table.noteFault()
+                handInEnd(fault: SessionFault(.idle, "nothing came for \(limits.idleSeconds) s"))
+            }
+            scheduleIdleCheck(
+                context,
+                after: max(1, max(bound, limits.idleSeconds) - silence.nanoseconds / 1_000_000_000)
+            )
+        }
+    }
+}
+
+extension LineConnection: SessionFollowing {
+    func consumed(byteCount: Int) {
+        channel.eventLoop.execute { [self] in
+            unconsumedByteCount -= byteCount
+            readOn()
+        }
+    }
+
+    func reply(_ bytes: [UInt8]) {
+        channel.eventLoop.execute { [self] in write(bytes) }
+    }
+
+    func ended(_ summary: SessionSummary, _ fault: SessionFault?) {
+        channel.eventLoop.execute { [self] in
+            if let fault {
+                table.noteFault()
+                logger.info(
+                    "connection ended",
+                    metadata: [
+                        "address": "\(address ?? "local")", "code": "\(fault.code.rawValue)", "text": "\(fault.text)",
+                    ]
+                )
+            }
+            closeOnceWritten()
+        }
+    }
+
+    private func write(_ bytes: [UInt8]) {
+        guard let context, !isClosing else { return }
+        lastActivity = .now()
+        unreadByteCount += bytes.count
+        guard unreadByteCount <= limits.unreadReplyByteCount else {
+            table.noteFault()
+            logger.info("connection ended", metadata: ["address": "\(address ?? "local")", "code": "unread-replies"])
+            isClosing = true
+            context.close(promise: nil)
+            return
+        }
+        var buffer = context.channel.allocator.buffer(capacity: bytes.count)
+        buffer.writeBytes(bytes)
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.unreadByteCount -= bytes.count }
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
+    }
+
+    private func closeOnceWritten() {
+        guard let context, !isClosing else { return }
+        isClosing = true
+        // Behind everything written so far.
+        let closing = context.writeAndFlush(wrapOutboundOut(ByteBuffer()))
+        closing.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+    }
+}
+
+extension SocketAddress {
+    /// Whether it is of this machine itself, a Unix socket's too.
+    package var isLoopback: Bool {
+        switch self {
+        case .v4, .v6:
+            guard let ip = ipAddress else { return false }
+            return ip.hasPrefix("127.") || ip == "::1" || ip.hasPrefix("::ffff:127.")
+        case .unixDomainSocket: return true
+        }
+    }
+}

@@ -1,0 +1,17 @@
+/// The bounds of the listener: at each it pushes back or ends the connection that is at it, and nobody else.
+package struct ListeningLimits: Sendable {
+    /// Connections at a time; further ones are told so and closed.
+    package var connectionCount = 16_384
+    /// Connections of one address at a time; loopback has no such bound.
+    package var connectionCountPerAddress = 1024
+    /// Bytes of one connection that were read and are not taken in yet; it is not read from while there are more.
+    package var unconsumedByteCount = 1 << 20
+    /// Bytes of replies that a connection has not read; it is not read from while a sixteenth waits, and ended at this.
+    package var unreadReplyByteCount = 4 << 20
+    /// How long a connection may be silent, in seconds.
+    package var idleSeconds: Int64 = 3600
+    /// How long a TLS handshake or a half-sent first line may take, in seconds.
+    package var greetingSeconds: Int64 = 30
+
+    package init() {}
+}

@@ -1,0 +1,299 @@
+package import EventStorage
+import Foundation
+package import MeterModel
+import RecordLog
+import Synchronization
+
+/// The one thread that keeps the views at the log while it grows: reads what became durable, folds it, commits.
+///
+/// What it lags behind lies in the log and costs no memory. It commits at most every `pace`, or as long as the last
+/// commit took, whichever is longer; sooner, but not before `shortPace`, where a push was requested or somebody waits.
+///
+/// Invariants: `projector`, `reader` and `directory` are touched by the thread alone; `committed` is what the store's
+/// checkpoint says; after `failure` nothing is folded.
+// Safety: what can change is behind `condition` or atomic; the rest is the thread's own.
+package final class LiveProjector: @unchecked Sendable {
+    /// How often the views are written under load.
+    package static let pace = Duration.milliseconds(200)
+    /// How soon after a commit the next may follow where a push was requested.
+    package static let shortPace = Duration.milliseconds(20)
+    /// How often they are written while the fold is far behind the log, which costs less in all.
+    package static let farPace = Duration.seconds(5)
+    /// How far behind, in events, that is.
+    private static let farCount: UInt64 = 1 << 21
+    /// Events that are folded before it is looked again whether to commit.
+    private static let stepCount: UInt64 = 131_072
+
+    private struct Waiter {
+        var id: UInt64
+        var position: Position
+        var continuation: CheckedContinuation<Void, Never>
+    }
+
+    private let projector: ViewProjector
+    private let reader: EventLogReader
+    private var directory = SeriesDirectory()
+    private let follower: any ProjectionFollowing
+    private let condition = NSCondition()
+    private var head: Position
+    private var works: [@Sendable (LiveProjector) -> Void] = []
+    private var waiters: [Waiter] = []
+    private var nextWaiterID: UInt64 = 0
+    private var isStopping = false
+    private var hasStopped = false
+    private var failure: (any Error)?
+    private var jobsToTell: [RequestedJob] = []
+    /// Jobs are told of once everything is folded that was there at the start: the outcomes of some are in it.
+    private let quietUntil: Position
+    private let committedPosition: Atomic<UInt64>
+    private let foldedPosition: Atomic<UInt64>
+    private let hasLoadedOnce = Atomic<Bool>(false)
+
+    /// - Parameters:
+    ///   - projector: of a store that shows the log up to its checkpoint; nothing is folded yet.
+    ///   - reader: of the log.
+    ///   - checkpoint: the store's.
+    ///   - head: a durable position, not before the checkpoint.
+    ///   - follower: is told.
+    package init(
+        _ projector: sending ViewProjector,
+        reader: sending EventLogReader,
+        checkpoint: Position,
+        head: Position,
+        follower: any ProjectionFollowing
+    ) {
+        committedPosition = Atomic(checkpoint.rawValue)
+        foldedPosition = Atomic(0)
+        self.head = head
+        quietUntil = head
+        self.projector = projector
+        self.reader = reader
+        self.follower = follower
+    }
+
+    /// Begins: folds what the views show already, then goes on.
+    package func start() {
+        let thread = Thread { [self] in run() }
+        thread.name = "projector"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    /// The position that the views speak for.
+    package var committed: Position { Position(committedPosition.load(ordering: .acquiring)) }
+
+    /// The last position folded.
+    package var folded: Position { Position(foldedPosition.load(ordering: .acquiring)) }
+
+    /// Whether it has folded what the views showed at the start, so that it keeps up from now on.
+    package var hasLoaded: Bool { hasLoadedOnce.load(ordering: .acquiring) }
+
+    /// Says that the log is durable up to a position.
+    package func advance(to position: Position) {
+        condition.withLock {
+            head = max(head, position)
+            condition.signal()
+        }
+    }
+
+    /// Waits until the views show a position.
+    ///
+    /// - Returns: whether they do, within the time.
+    package func wait(for position: Position, within bound: Duration) async -> Bool {
+        if committed >= position { return true }
+        let id = condition.withLock {
+            nextWaiterID += 1
+            return nextWaiterID
+        }
+        let timeout = Task {
+            try? await Task.sleep(for: bound)
+            self.giveUp(id)
+        }
+        await withCheckedContinuation { continuation in
+            let isOver = condition.withLock {
+                if committed >= position || hasStopped || failure != nil { return true }
+                waiters.append(Waiter(id: id, position: position, continuation: continuation))
+                condition.signal()
+                return false
+            }
+            if isOver { continuation.resume() }
+        }
+        timeout.cancel()
+        return committed >= position
+    }
+
+    private func giveUp(_ id: UInt64) {
+        let waiter = condition.withLock { () -> Waiter? in
+            guard let i = waiters.firstIndex(where: { $0.id == id }) else { return nil }
+            return waiters.remove(at: i)
+        }
+        waiter?.continuation.resume()
+    }
+
+    /// Runs `body` on the thread, between two steps of it.
+    ///
+    /// - Throws: what `body` throws, or what ended the projector.
+    package func perform<T: Sendable>(_ body: @escaping @Sendable (ViewProjector, SeriesDirectory) throws -> T)
+        async throws -> T
+    {
+        try await withCheckedThrowingContinuation { continuation in
+            let isOver = condition.withLock { () -> Bool in
+                if hasStopped { return true }
+                works.append { live in
+                    continuation.resume(
+                        with: Result {
+                            if let failure = live.failure { throw failure }
+                            return try body(live.projector, live.directory)
+                        }
+                    )
+                }
+                condition.signal()
+                return false
+            }
+            if isOver { continuation.resume(throwing: ProjectorStopped()) }
+        }
+    }
+
+    /// Commits what is folded, and ends the thread.
+    package func stop() {
+        condition.withLock {
+            isStopping = true
+            condition.signal()
+            while !hasStopped { condition.wait() }
+        }
+    }
+
+    // MARK: The thread
+
+    private func run() {
+        do {
+            try load()
+            try follow()
+        } catch {
+            failure = error
+            follower.failed(error)
+            runWorksUntilStopped()
+        }
+        let (rest, left) = condition.withLock {
+            hasStopped = true
+            condition.broadcast()
+            defer {
+                works = []
+                waiters = []
+            }
+            return (works, waiters)
+        }
+        failure = failure ?? ProjectorStopped()
+        for work in rest { work(self) }
+        for waiter in left { waiter.continuation.resume() }
+    }
+
+    /// Folds what the views show already.
+    private func load() throws {
+        let checkpoint = committed
+        while projector.position < checkpoint, !condition.withLock({ isStopping }) {
+            try fold(through: checkpoint)
+        }
+        if projector.position >= checkpoint { projector.assumeWritten() }
+        projector.fold.untoldJobs = []
+        hasLoadedOnce.store(true, ordering: .releasing)
+    }
+
+    private func follow() throws {
+        guard projector.position >= committed else { return }
+        var lastCommitEnd = ContinuousClock.now
+        var pause = LiveProjector.pace
+        while true {
+            let isBehind = projector.position > committed
+            let isUrgent = !jobsToTell.isEmpty || condition.withLock { !waiters.isEmpty }
+            let isFar = condition.withLock { self.head.rawValue } > projector.position.rawValue + LiveProjector.farCount
+            let due =
+                lastCommitEnd
+                + (isFar ? LiveProjector.farPace : isUrgent ? min(pause, LiveProjector.shortPace) : pause)
+            let (works, head, isStopping) = next(until: isBehind ? due : nil)
+            for work in works { work(self) }
+            if head > projector.position { try fold(through: head) }
+            let isLast = isStopping && projector.position >= head
+            let now = ContinuousClock.now
+            if projector.position > committed, isLast || now >= due {
+                try commit()
+                lastCommitEnd = .now
+                pause = max(LiveProjector.pace, lastCommitEnd - now)
+            }
+            if isLast { return }
+        }
+    }
+
+    /// Waits for something to do, at the longest until `due`.
+    private func next(
+        until due: ContinuousClock.Instant?
+    ) -> (works: [@Sendable (LiveProjector) -> Void], head: Position, isStopping: Bool) {
+        condition.withLock {
+            while works.isEmpty, head <= projector.position, !isStopping {
+                guard let due else {
+                    // Somebody who waits for a position waits for a commit, and there may be nothing to commit.
+                    condition.wait()
+                    continue
+                }
+                let left = due - .now
+                if left <= .zero { break }
+                _ = condition.wait(until: Date(timeIntervalSinceNow: left.seconds))
+            }
+            defer { works = [] }
+            return (works, head, isStopping)
+        }
+    }
+
+    /// Folds one step towards a durable position.
+    private func fold(through last: Position) throws {
+        let first = projector.position.rawValue
+        try reader.forEachBlock(from: projector.position.advanced(by: 1), through: last) { block in
+            try block.extend(&directory)
+            projector.apply(block, directory: directory)
+            return block.lastPosition.rawValue - first < LiveProjector.stepCount ? .proceed : .stop
+        }
+        foldedPosition.store(projector.position.rawValue, ordering: .releasing)
+        guard projector.position >= quietUntil else { return }
+        let jobs = projector.fold.takeUntoldJobs()
+        guard !jobs.isEmpty else { return }
+        jobsToTell += jobs
+        follower.requested(jobs)
+    }
+
+    private func commit() throws {
+        let balances = follower.wantsBalances ? projector.fold.changedBalances() : []
+        try projector.commit(chain: reader.chain.bytes)
+        committedPosition.store(projector.position.rawValue, ordering: .releasing)
+        follower.committed(projector.position, balances: balances, jobs: jobsToTell)
+        jobsToTell = []
+        let reached = condition.withLock { () -> [Waiter] in
+            let reached = waiters.filter { $0.position <= committed }
+            waiters.removeAll { $0.position <= committed }
+            return reached
+        }
+        for waiter in reached { waiter.continuation.resume() }
+    }
+
+    private func runWorksUntilStopped() {
+        while true {
+            let (works, isStopping) = condition.withLock { () -> ([@Sendable (LiveProjector) -> Void], Bool) in
+                while self.works.isEmpty, !self.isStopping { condition.wait() }
+                defer { self.works = [] }
+                return (self.works, self.isStopping)
+            }
+            for work in works { work(self) }
+            if isStopping { return }
+        }
+    }
+}
+
+/// Nothing is folded any more: the program ends.
+package struct ProjectorStopped: Error, CustomStringConvertible {
+    package init() {}
+
+    package var description: String { "the server is ending" }
+}
+
+extension Duration {
+    fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}

@@ -1,0 +1,75 @@
+import Billing
+package import MeterModel
+package import ReadModel
+
+/// A push job and what it tells of, whatever has happened since.
+package struct RequestedJob: Sendable {
+    package var row: PushJobRow
+    package var device: String
+    package var currency: Currency?
+    package var episode: EpisodeRow?
+}
+
+/// A device's balance as the views now show it.
+package struct BalanceChange: Sendable {
+    package var device: String
+    package var currency: Currency
+    package var balance: Money
+    package var charges: Money
+    package var topUps: Money
+    /// The device's clock.
+    package var asOf: Instant?
+}
+
+/// Who is told what a live projector does, by its thread: what is told must be passed on at once.
+package protocol ProjectionFollowing: Sendable {
+    /// Whether `committed` is to say which balances changed.
+    var wantsBalances: Bool { get }
+
+    /// Jobs were requested; the views do not show them yet.
+    func requested(_ jobs: [RequestedJob])
+
+    /// The views show everything up to `position`: these balances differ from before, and these jobs were requested.
+    func committed(_ position: Position, balances: [BalanceChange], jobs: [RequestedJob])
+
+    /// Nothing is folded any more.
+    func failed(_ error: any Error)
+}
+
+extension Fold {
+    /// The jobs that were requested since this was last asked, and are still pending.
+    func takeUntoldJobs() -> [RequestedJob] {
+        guard let names = untoldJobs, !names.isEmpty else { return [] }
+        untoldJobs = []
+        return names.compactMap { jobs[$0] }.filter { $0.state == .pending }.map(told)
+    }
+
+    /// What a job tells of.
+    package func told(_ row: PushJobRow) -> RequestedJob {
+        let device = devices[Int(row.deviceID)]
+        return RequestedJob(
+            row: row,
+            device: device.name,
+            currency: device.currency,
+            episode: device.alerts.episodes.first { $0.rule == row.rule && $0.episode == row.episode }
+        )
+    }
+
+    /// The balances of the devices whose rows differ from what was written last.
+    func changedBalances() -> [BalanceChange] {
+        queuedDevices.sorted().compactMap { index in
+            let device = devices[Int(index)]
+            guard device.hasBalance, let currency = device.currency, let balance = device.exactBalance() else {
+                return nil
+            }
+            return BalanceChange(
+                device: device.name,
+                currency: currency,
+                balance: balance,
+                charges: device.charges.exact(),
+                topUps: device.money.total,
+                asOf: clock(of: device).map(Instant.init(milliseconds:))
+            )
+        }
+    }
+}
