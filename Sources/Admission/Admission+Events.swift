@@ -238,6 +238,21 @@ extension Admission {
         return event
     }
 
+    /// Whether this very payment was accepted before, under its reference.
+    package func hasTopUp(_ payment: Payment) -> Bool {
+        let key = ReferenceKey(
+            kind: .topUp,
+            provider: ByteName(payment.provider),
+            reference: ByteName(payment.reference)
+        )
+        let terms = PaymentTerms(
+            device: ByteName(payment.device),
+            amount: payment.amount,
+            currency: payment.currency
+        )
+        return references[key] == terms
+    }
+
     private func checkReference(_ key: ReferenceKey, _ terms: PaymentTerms) throws(Refusal) {
         guard let known = references[key], known != terms else { return }
         throw Refusal(

@@ -43,6 +43,7 @@ package final class IntakeThread: @unchecked Sendable {
     private let isHeld = Atomic<Bool>(false)
     private let durable: Atomic<UInt64>
     private var failure: (any Error)?
+    private let hasFailedOnce = Atomic<Bool>(false)
     private let onDurable: @Sendable (Position) -> Void
     private let onFailure: @Sendable (any Error) -> Void
     /// What it has done, for metrics.
@@ -103,6 +104,9 @@ package final class IntakeThread: @unchecked Sendable {
 
     /// Whether senders are held off.
     package var isHoldingOff: Bool { isHeld.load(ordering: .acquiring) }
+
+    /// Whether the log or the quarantine could not be written, so that nothing is taken in any more.
+    package var hasFailed: Bool { hasFailedOnce.load(ordering: .acquiring) }
 
     /// Hands in bytes of a session; its follower is told what becomes of them.
     package func take(_ bytes: [UInt8], isLast: Bool, from session: LineSession) {
@@ -272,7 +276,9 @@ package final class IntakeThread: @unchecked Sendable {
     private func fail(_ error: any Error) {
         guard failure == nil else { return }
         failure = error
+        hasFailedOnce.store(true, ordering: .releasing)
         isHeld.store(true, ordering: .releasing)
+        intake.abandon(error)
         onFailure(error)
     }
 

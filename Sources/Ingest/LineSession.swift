@@ -132,7 +132,7 @@ package final class LineSession: @unchecked Sendable {
             )
         }
         guard !principal.rights.isDisjoint(with: [.ingest, .topUp, .admin]) else {
-            throw SessionFault(.forbidden, "the token allows no sending")
+            throw SessionFault(.notAllowed, "the token allows no sending")
         }
         var options = terms.options
         do throws(ParameterFault) { try options.apply(greeting.words, profile: terms.profile) } catch {

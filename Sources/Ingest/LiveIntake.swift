@@ -105,7 +105,7 @@ package final class LiveIntake {
     ///
     /// - Throws: what keeps the log or the quarantine from being written.
     package func commit() throws {
-        try prepareShares()
+        prepareShares()
         try intake.flush()
         let answered = waiting
         waiting.removeAll(keepingCapacity: true)
@@ -120,6 +120,14 @@ package final class LiveIntake {
     package func end(_ session: LineSession, _ fault: SessionFault?) throws {
         if session.isWaiting { try commit() }
         session.end(fault)
+    }
+
+    /// Tells everybody who waits that nothing will come of it: the log has failed.
+    func abandon(_ error: any Error) {
+        for recorded in recorded { recorded.then(.failure(error)) }
+        recorded.removeAll()
+        for session in waiting { session.end(SessionFault(.unavailable, "\(error)")) }
+        waiting.removeAll()
     }
 
     // MARK: Taking in
@@ -177,26 +185,40 @@ package final class LiveIntake {
 
     // MARK: Positions
 
-    private var highest: [(session: LineSession, item: BatchShare.Highest)] = []
+    /// What of each session will get its lowest and highest position.
+    private struct Extremes {
+        var session: LineSession
+        var lowest: BatchShare.Extreme?
+        var highest: BatchShare.Extreme
+    }
 
-    /// Finds, before the log sorts the batch, which item of each session will get its highest position.
-    private func prepareShares() throws {
-        highest.removeAll(keepingCapacity: true)
+    private var extremes: [Extremes] = []
+
+    /// Finds, before the log sorts the batch, which items of each session will get its lowest and highest position.
+    private func prepareShares() {
+        extremes.removeAll(keepingCapacity: true)
+        let isAlone = waiting.count == 1 && recorded.isEmpty
         for session in waiting where !session.share.isEmpty {
             session.summary.accepted += session.share.count
-            if waiting.count > 1 || !recorded.isEmpty {
-                if let item = session.share.highest(in: intake.pending, intake.admission.directory) {
-                    highest.append((session, item))
-                }
-            }
+            guard !isAlone else { continue }
+            let (batch, directory) = (intake.pending, intake.admission.directory)
+            guard let highest = session.share.highest(in: batch, directory) else { continue }
+            let isFirst = session.summary.firstPosition == nil
+            let lowest = isFirst ? session.share.lowest(in: batch, directory) : nil
+            extremes.append(Extremes(session: session, lowest: lowest, highest: highest))
         }
     }
 
     private func settlePositions(_ batch: EventBatch, first: Position, _ directory: SeriesDirectory) {
-        for (session, item) in highest {
-            session.summary.lastPosition = BatchShare.position(of: item, in: batch, first: first, directory)
+        func position(_ item: BatchShare.Extreme) -> Position {
+            BatchShare.position(of: item, in: batch, first: first, directory)
         }
-        if highest.isEmpty, let session = waiting.first(where: { !$0.share.isEmpty }) {
+        for item in extremes {
+            if let lowest = item.lowest { item.session.summary.firstPosition = position(lowest) }
+            item.session.summary.lastPosition = position(item.highest)
+        }
+        if extremes.isEmpty, let session = waiting.first(where: { !$0.share.isEmpty }) {
+            session.summary.firstPosition = session.summary.firstPosition ?? first
             session.summary.lastPosition = first.advanced(by: batch.count - 1)
         }
         for session in waiting { session.share = BatchShare() }
@@ -205,6 +227,6 @@ package final class LiveIntake {
             recorded.then(.success(first.advanced(by: place)))
         }
         recorded.removeAll(keepingCapacity: true)
-        highest.removeAll(keepingCapacity: true)
+        extremes.removeAll(keepingCapacity: true)
     }
 }

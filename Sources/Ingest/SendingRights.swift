@@ -86,10 +86,10 @@ struct SendingRights {
     }
 
     private func lacking(_ right: Right) -> Refusal {
-        Refusal(.forbidden, "the token does not allow this: it needs \(right.rawValue)")
+        Refusal(.notAllowed, "the token does not allow this: it needs \(right.rawValue)")
     }
 
     private static func foreign(_ device: String) -> Refusal {
-        Refusal(.forbidden, "\(device) is none of the devices that the token is for")
+        Refusal(.notAllowed, "\(device) is none of the devices that the token is for")
     }
 }

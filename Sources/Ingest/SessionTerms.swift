@@ -41,7 +41,7 @@ package struct SessionFault: Error, Hashable, Sendable {
         /// No token came where one is needed, or it is not valid.
         case unauthorized
         /// The token allows no sending at all.
-        case forbidden
+        case notAllowed = "not-allowed"
         /// Nothing tells the lines' form, or the CSV header does not fit.
         case unreadableInput = "unreadable-input"
         /// As many connections as there may be.
@@ -82,7 +82,8 @@ package struct SessionSummary: Sendable {
     package var reasons: [RefusalCode: Int] = [:]
     /// The first of the refused lines.
     package var refused: [Refused] = []
-    /// The highest position given to an event of the session.
+    /// The lowest and the highest position given to an event of the session.
+    package var firstPosition: Position?
     package var lastPosition: Position?
     package var ignoredFieldCount = 0
     package var missingValueCount = 0

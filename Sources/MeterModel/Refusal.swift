@@ -36,5 +36,4 @@ package enum RefusalCode: String, Sendable, CaseIterable {
     case ruleInvalid = "rule-invalid"
     case currencyMismatch = "currency-mismatch"
     case referenceReused = "reference-reused"
-    case forbidden
 }

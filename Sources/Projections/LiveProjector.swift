@@ -30,13 +30,19 @@ package final class LiveProjector: @unchecked Sendable {
         var continuation: CheckedContinuation<Void, Never>
     }
 
+    private struct Work: Sendable {
+        /// Not before this is folded.
+        var position: Position
+        var body: @Sendable (LiveProjector) -> Void
+    }
+
     private let projector: ViewProjector
     private let reader: EventLogReader
     private var directory = SeriesDirectory()
     private let follower: any ProjectionFollowing
     private let condition = NSCondition()
     private var head: Position
-    private var works: [@Sendable (LiveProjector) -> Void] = []
+    private var works: [Work] = []
     private var waiters: [Waiter] = []
     private var nextWaiterID: UInt64 = 0
     private var isStopping = false
@@ -132,26 +138,58 @@ package final class LiveProjector: @unchecked Sendable {
 
     /// Runs `body` on the thread, between two steps of it.
     ///
+    /// - Parameters:
+    ///   - position: durable, and folded before `body` runs.
+    ///   - body: gets the projector, and the log's numbering as far as it is folded.
+    /// - Returns: what `body` returns.
     /// - Throws: what `body` throws, or what ended the projector.
-    package func perform<T: Sendable>(_ body: @escaping @Sendable (ViewProjector, SeriesDirectory) throws -> T)
-        async throws -> T
-    {
+    package func perform<T: Sendable>(
+        after position: Position = .origin,
+        _ body: @escaping @Sendable (ViewProjector, SeriesDirectory) throws -> T
+    ) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
-            let isOver = condition.withLock { () -> Bool in
-                if hasStopped { return true }
-                works.append { live in
-                    continuation.resume(
-                        with: Result {
+            enqueue(after: position) { continuation.resume(with: $0) } body: { try body($0, $1) }
+        }
+    }
+
+    /// As `perform`, holding up the calling thread.
+    package func performAndWait<T: Sendable>(
+        after position: Position,
+        _ body: @escaping @Sendable (ViewProjector, SeriesDirectory) throws -> T
+    ) throws -> T {
+        let box = Mutex<Result<T, any Error>?>(nil)
+        let semaphore = DispatchSemaphore(value: 0)
+        enqueue(after: position) { result in
+            box.withLock { $0 = result }
+            semaphore.signal()
+        } body: {
+            try body($0, $1)
+        }
+        semaphore.wait()
+        return try (box.withLock { $0 } ?? .failure(ProjectorStopped())).get()
+    }
+
+    private func enqueue<T: Sendable>(
+        after position: Position,
+        then: @escaping @Sendable (Result<T, any Error>) -> Void,
+        body: @escaping @Sendable (ViewProjector, SeriesDirectory) throws -> T
+    ) {
+        let isOver = condition.withLock { () -> Bool in
+            if hasStopped { return true }
+            works.append(
+                Work(position: position) { live in
+                    then(
+                        Result {
                             if let failure = live.failure { throw failure }
                             return try body(live.projector, live.directory)
                         }
                     )
                 }
-                condition.signal()
-                return false
-            }
-            if isOver { continuation.resume(throwing: ProjectorStopped()) }
+            )
+            condition.signal()
+            return false
         }
+        if isOver { then(.failure(ProjectorStopped())) }
     }
 
     /// Commits what is folded, and ends the thread.
@@ -184,7 +222,7 @@ package final class LiveProjector: @unchecked Sendable {
             return (works, waiters)
         }
         failure = failure ?? ProjectorStopped()
-        for work in rest { work(self) }
+        for work in rest { work.body(self) }
         for waiter in left { waiter.continuation.resume() }
     }
 
@@ -211,7 +249,7 @@ package final class LiveProjector: @unchecked Sendable {
                 lastCommitEnd
                 + (isFar ? LiveProjector.farPace : isUrgent ? min(pause, LiveProjector.shortPace) : pause)
             let (works, head, isStopping) = next(until: isBehind ? due : nil)
-            for work in works { work(self) }
+            for work in works { work.body(self) }
             if head > projector.position { try fold(through: head) }
             let isLast = isStopping && projector.position >= head
             let now = ContinuousClock.now
@@ -227,11 +265,11 @@ package final class LiveProjector: @unchecked Sendable {
     /// Waits for something to do, at the longest until `due`.
     private func next(
         until due: ContinuousClock.Instant?
-    ) -> (works: [@Sendable (LiveProjector) -> Void], head: Position, isStopping: Bool) {
-        condition.withLock {
-            while works.isEmpty, head <= projector.position, !isStopping {
+    ) -> (works: [Work], head: Position, isStopping: Bool) {
+        let folded = projector.position
+        return condition.withLock {
+            while !works.contains(where: { $0.position <= folded }), head <= folded, !isStopping {
                 guard let due else {
-                    // Somebody who waits for a position waits for a commit, and there may be nothing to commit.
                     condition.wait()
                     continue
                 }
@@ -239,8 +277,9 @@ package final class LiveProjector: @unchecked Sendable {
                 if left <= .zero { break }
                 _ = condition.wait(until: Date(timeIntervalSinceNow: left.seconds))
             }
-            defer { works = [] }
-            return (works, head, isStopping)
+            let ready = works.filter { $0.position <= folded }
+            works.removeAll { $0.position <= folded }
+            return (ready, head, isStopping)
         }
     }
 
@@ -276,12 +315,12 @@ package final class LiveProjector: @unchecked Sendable {
 
     private func runWorksUntilStopped() {
         while true {
-            let (works, isStopping) = condition.withLock { () -> ([@Sendable (LiveProjector) -> Void], Bool) in
+            let (works, isStopping) = condition.withLock { () -> ([Work], Bool) in
                 while self.works.isEmpty, !self.isStopping { condition.wait() }
                 defer { self.works = [] }
                 return (self.works, self.isStopping)
             }
-            for work in works { work(self) }
+            for work in works { work.body(self) }
             if isStopping { return }
         }
     }

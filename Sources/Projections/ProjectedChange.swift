@@ -44,6 +44,12 @@ extension Fold {
         return names.compactMap { jobs[$0] }.filter { $0.state == .pending }.map(told)
     }
 
+    /// A job that has no final outcome yet, and what it tells of; nil of one that has, or that there is not.
+    package func unsettledJob(_ job: String) -> RequestedJob? {
+        guard let row = jobs[ByteName(job)], row.state == .pending || row.state == .failed else { return nil }
+        return told(row)
+    }
+
     /// What a job tells of.
     package func told(_ row: PushJobRow) -> RequestedJob {
         let device = devices[Int(row.deviceID)]

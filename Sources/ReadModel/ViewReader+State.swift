@@ -61,19 +61,37 @@ extension ViewReader {
     }
 
     /// The push jobs that are `pending` or `failed`, by position of their request, then id; at most `limit`.
-    package func unsettledPushJobs(limit: Int) throws -> [PushJobRow] {
+    ///
+    /// - Parameters:
+    ///   - last: only those behind a job of this position and id in that order; nil: from the first.
+    ///   - limit: how many at most.
+    /// - Returns: the jobs.
+    /// - Throws: `ViewError`.
+    package func unsettledPushJobs(after last: (position: Position, job: String)? = nil, limit: Int) throws
+        -> [PushJobRow]
+    {
         let rows = try statement(
             """
             SELECT \(pushColumns) FROM push_job
-            WHERE state IN ('pending', 'failed')
+            WHERE state IN ('pending', 'failed') AND (requested_position, job) > (?, ?)
             ORDER BY requested_position, job
             LIMIT ?
             """
         )
-        rows.bind(1, Int64(limit))
+        rows.bind(1, last.map { Int64($0.position.rawValue) } ?? -1)
+        rows.bind(2, last?.job ?? "")
+        rows.bind(3, Int64(limit))
         var jobs: [PushJobRow] = []
         while try rows.step() { jobs.append(try pushJob(rows)) }
         return jobs
+    }
+
+    /// How many push jobs there are in each state that any is in.
+    package func pushJobCounts() throws -> [(state: String, count: Int64)] {
+        let rows = try statement("SELECT state, count(*) FROM push_job GROUP BY state ORDER BY state")
+        var counts: [(state: String, count: Int64)] = []
+        while try rows.step() { counts.append((rows.text(0), rows.integer(1))) }
+        return counts
     }
 
     /// A device's balance, if it has one.

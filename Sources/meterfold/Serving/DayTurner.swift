@@ -1,0 +1,73 @@
+import Ingest
+import Logging
+import MeterModel
+import Projections
+import ServiceLifecycle
+
+/// Records `DayTurned` when a local day begins in a zone in use; after a downtime one for each midnight missed, in
+/// order (semantics, section 5).
+///
+/// A zone that the log tells of no midnight yet begins with the one before now.
+struct DayTurner: Service {
+    let intake: IntakeThread
+    let projector: LiveProjector
+    let clock: any WallClock
+    let logger: Logger
+
+    /// Who records them, as the log says.
+    static let recordedBy = "serve"
+    /// How often the clock is looked at, in milliseconds: a new zone or a clock that was set is noticed after this.
+    static let lookMilliseconds: Int64 = 10_000
+    /// Midnights that are recorded at once; the rest follows with the next look.
+    static let maximumEventCount = 1000
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                let next = try await look()
+                let wait = min(DayTurner.lookMilliseconds, max(1, next - clock.now().milliseconds))
+                try? await Task.sleep(for: .milliseconds(wait))
+            }
+        }
+    }
+
+    /// Records what is due.
+    ///
+    /// - Returns: when the next day begins.
+    private func look() async throws -> Int64 {
+        // What is in the log already must be known, or it would be recorded again.
+        let zones: [ZoneInUse]
+        do {
+            zones = try await projector.perform(after: intake.durablePosition) { projector, _ in
+                projector.fold.zonesInUse
+            }
+        } catch is ProjectorStopped {
+            return .max
+        }
+        let now = clock.now()
+        let (events, next) = DayTurner.due(zones, now: now)
+        if !events.isEmpty {
+            let position = try await intake.record(events.map { .dayTurned($0) }, by: DayTurner.recordedBy)
+            logger.info("days turned", metadata: ["count": "\(events.count)", "position": "\(position.rawValue)"])
+        }
+        return next
+    }
+
+    /// The midnights to be told, in order of time, then zone; and when the next one is.
+    static func due(_ zones: [ZoneInUse], now: Instant) -> (events: [DayTurned], next: Int64) {
+        var events: [DayTurned] = []
+        var next = Int64.max
+        for zone in zones {
+            let today = zone.rules.day(at: now.milliseconds)
+            next = min(next, zone.rules.start(ofDay: today + 1))
+            var day = zone.lastTurnedAt.map { zone.rules.day(at: $0.milliseconds) + 1 } ?? today
+            while day <= today {
+                let at = Instant(milliseconds: zone.rules.start(ofDay: day))
+                events.append(DayTurned(timezone: zone.rules.name, at: at))
+                day += 1
+            }
+        }
+        events.sort { ($0.at, ByteName($0.timezone)) < ($1.at, ByteName($1.timezone)) }
+        return (Array(events.prefix(maximumEventCount)), events.count > maximumEventCount ? now.milliseconds : next)
+    }
+}

@@ -1,0 +1,60 @@
+import Admission
+import Ingest
+import MeterModel
+import RecordLog
+
+/// What `meterfold.yaml` in the data directory, the environment over it and flags over both decide.
+struct AppConfiguration {
+    var keepsHours = true
+    var log = RecordLogConfiguration()
+    var defaultUtility: Utility?
+    var defaultUnit: Unit?
+    var defaultRegister: String?
+    var serve = ServeSettings()
+
+    /// Bytes of a segment that may be asked for.
+    private static let segmentByteCounts = 64 << 10...RecordLogLimits.maximumSegmentByteCount
+
+    /// The keys there are; those of channels have a name in them.
+    private static let keys: Set<String> = [
+        "views.hours", "log.segmentBytes", "ingest.defaults.utility", "ingest.defaults.unit",
+        "ingest.defaults.register",
+    ]
+
+    /// - Parameters:
+    ///   - directory: whose file is read.
+    ///   - flags: what flags of the command line say, by key.
+    /// - Throws: `Failure` naming the file and line, the variable or the flag of what cannot be understood.
+    static func load(_ directory: DataDirectory, flags: [String: String] = [:]) throws -> AppConfiguration {
+        let file = try SettingsFile(path: directory.configuration)
+        for key in file.keys where !keys.contains(key) && !ServeSettings.knows(key) {
+            throw Failure(
+                place: file.place(of: key),
+                cause: "'\(key)' is no setting",
+                hint: "see 'Configuration' in the README"
+            )
+        }
+        return try AppConfiguration(SettingValues(file: file, flags: flags))
+    }
+
+    private init(_ values: SettingValues) throws {
+        keepsHours = try values.flag("views.hours") ?? keepsHours
+        if let count = try values.number("log.segmentBytes", AppConfiguration.segmentByteCounts) {
+            log.segmentByteCount = count
+            log.sealedIndexByteCount = min(log.sealedIndexByteCount, count / 8)
+        }
+        defaultUtility = try values.word("ingest.defaults.utility", Utility.allCases.map(\.name)) { Utility(name: $0) }
+        defaultUnit = try values.word("ingest.defaults.unit", Unit.allCases.map(\.symbol)) { Unit(symbol: $0) }
+        defaultRegister = values.text("ingest.defaults.register")
+        serve = try ServeSettings(values)
+    }
+
+    /// How inputs are read that say nothing of it.
+    var inputDefaults: InputOptions {
+        var options = InputOptions()
+        options.utility = defaultUtility
+        options.unit = defaultUnit
+        options.register = defaultRegister
+        return options
+    }
+}

@@ -1,0 +1,94 @@
+import Configuration
+import Foundation
+
+/// The settings in force: a flag goes before the environment, that before the file.
+///
+/// `views.hours` is `METERFOLD_VIEWS_HOURS` in the environment, `log.segmentBytes` is `METERFOLD_LOG_SEGMENT_BYTES`.
+struct SettingValues {
+    let file: SettingsFile
+    private let flags: [String: String]
+    private let environment: [String: String]
+    private let reader: ConfigReader
+
+    /// - Parameters:
+    ///   - file: the data directory's.
+    ///   - flags: what flags say, by key.
+    ///   - environment: the process's.
+    init(
+        file: SettingsFile,
+        flags: [String: String] = [:],
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) {
+        self.file = file
+        self.flags = flags
+        self.environment = environment
+        reader = ConfigReader(providers: [
+            InMemoryProvider(name: "flags", values: SettingValues.values(flags)),
+            EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "meterfold"),
+            InMemoryProvider(name: "file", values: SettingValues.values(file.values.mapValues(\.text))),
+        ])
+    }
+
+    private static func values(_ texts: [String: String]) -> [AbsoluteConfigKey: ConfigValue] {
+        Dictionary(
+            uniqueKeysWithValues: texts.map {
+                (AbsoluteConfigKey(ConfigKey($0)), ConfigValue(.string($1), isSecret: false))
+            }
+        )
+    }
+
+    /// What a key says; nil where nothing does.
+    func text(_ key: String) -> String? { reader.string(forKey: ConfigKey(key)) }
+
+    /// Where a key's value comes from, for people.
+    func place(of key: String) -> String {
+        if flags[key] != nil { return "--\(key.split(separator: ".").last ?? "")" }
+        let variable = SettingValues.variable(of: key)
+        return environment[variable] != nil ? variable : file.place(of: key)
+    }
+
+    /// The environment variable of a key.
+    static func variable(of key: String) -> String {
+        var name = "METERFOLD_"
+        for character in key {
+            if character == "." || character == "-" {
+                name += "_"
+            } else if character.isUppercase {
+                name += "_\(character)"
+            } else {
+                name += character.uppercased()
+            }
+        }
+        return name
+    }
+
+    /// A fault in a key's value.
+    func fault(_ key: String, hint: String) -> Failure {
+        Failure(place: place(of: key), cause: "\(key) is '\(text(key) ?? "")'", hint: hint)
+    }
+
+    // MARK: Kinds of values
+
+    /// `on` or `off`.
+    func flag(_ key: String) throws -> Bool? {
+        guard let text = text(key) else { return nil }
+        guard ["on", "off", "true", "false"].contains(text) else { throw fault(key, hint: "say on or off") }
+        return text == "on" || text == "true"
+    }
+
+    /// A whole number of a range.
+    func number(_ key: String, _ range: ClosedRange<Int>) throws -> Int? {
+        guard let text = text(key) else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            throw fault(key, hint: "say a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// One of a closed set of words.
+    func word<Word>(_ key: String, _ choices: [String], _ make: (String) -> Word?) throws -> Word? {
+        guard let text = text(key) else { return nil }
+        guard let word = make(text) else { throw fault(key, hint: "say one of \(choices.joined(separator: ", "))") }
+        return word
+    }
+}
