@@ -17,6 +17,7 @@ struct Meterfold: ParsableCommand {
             ExplainCommand.self,
             PushCommand.self, ReplayCommand.self, CompareCommand.self, RebuildCommand.self, VerifyCommand.self,
             LogCommand.self, SimulateCommand.self,
+            TokenCommand.self,
         ]
     )
 
