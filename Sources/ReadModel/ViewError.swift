@@ -14,6 +14,8 @@ package enum ViewError: Error, Hashable, Sendable {
     case busy(String)
     /// Rows of hours are turned off in these views: fold them from the log.
     case hoursAreOff
+    /// A cursor goes with another query.
+    case otherCursor
     /// A device's time zone is not in the zone source.
     case unknownZone(String)
     /// More ledger lines for one device and day than can be kept (4096).
@@ -25,7 +27,7 @@ package enum ViewError: Error, Hashable, Sendable {
     package var callsForRebuild: Bool {
         switch self {
         case .missing, .otherSchema, .corrupt: true
-        case .notViews, .busy, .hoursAreOff, .unknownZone, .tooManyLedgerLines, .failed: false
+        case .notViews, .busy, .hoursAreOff, .otherCursor, .unknownZone, .tooManyLedgerLines, .failed: false
         }
     }
 }
@@ -39,6 +41,7 @@ extension ViewError: CustomStringConvertible {
         case .corrupt(let text): "the views are damaged: \(text)"
         case .busy(let text): "the views are held by another process: \(text)"
         case .hoursAreOff: "the views keep no rows of hours"
+        case .otherCursor: "the cursor goes with another query"
         case .unknownZone(let name): "time zone \(name) is unknown"
         case .tooManyLedgerLines(let device, let day): "device \(device) has too many ledger lines on \(day)"
         case .failed(let code, let text): "the views failed: \(text) (SQLite \(code))"
