@@ -10,8 +10,7 @@ package enum LineClientAnswer: Equatable, Sendable {
 
     /// Reads `ok <position> <line>` or `err <line> <code> <text>`.
     ///
-    /// - Parameter line: without its end; a carriage return before it is passed over.
-    /// - Returns: nil where it is neither.
+    /// - Parameter line: without its end; a carriage return before it is passed over. Nil where it is neither.
     package init?(_ line: UnsafeRawBufferPointer) {
         var rest = line[...]
         if rest.last == UInt8(ascii: "\r") { rest.removeLast() }

@@ -78,7 +78,9 @@ package struct LineClientOptions: Sendable {
     /// The first line of each connection.
     var firstLine: String {
         var fields = ["\"ack\":\(isAcknowledged)"]
-        for (name, value) in keys { fields.append("\(LineClientOptions.quoted(name)):\(LineClientOptions.quoted(value))") }
+        for (name, value) in keys {
+            fields.append("\(LineClientOptions.quoted(name)):\(LineClientOptions.quoted(value))")
+        }
         return "meterfold/1 {\(fields.joined(separator: ","))}\n"
     }
 

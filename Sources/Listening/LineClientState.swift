@@ -75,7 +75,9 @@ struct LineClientState {
             let taken = min(count, expectedHeadLineCount - headLineCount)
             var rest = bytes
             rest.skipLines(taken)
-            head.writeImmutableBuffer(bytes.getSlice(at: bytes.readerIndex, length: rest.readerIndex - bytes.readerIndex) ?? ByteBuffer())
+            head.writeImmutableBuffer(
+                bytes.getSlice(at: bytes.readerIndex, length: rest.readerIndex - bytes.readerIndex) ?? ByteBuffer()
+            )
             (bytes, count) = (rest, count - taken)
             headLineCount += taken
             if headLineCount == expectedHeadLineCount { completeHead() }
