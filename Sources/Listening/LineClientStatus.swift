@@ -31,6 +31,9 @@ package struct SendStatus: Equatable, Sendable {
 
     static let maximumCodeCount = 64
 
+    /// Nothing yet.
+    package init() {}
+
     mutating func count(_ refusal: SendRefusal) {
         refusedCount += 1
         let isKnown = refusals[refusal.code] != nil || refusals.count < SendStatus.maximumCodeCount

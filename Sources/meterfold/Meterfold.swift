@@ -16,7 +16,7 @@ struct Meterfold: ParsableCommand {
             InitCommand.self, ApplyCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self,
             ExplainCommand.self,
             PushCommand.self, ReplayCommand.self, CompareCommand.self, RebuildCommand.self, VerifyCommand.self,
-            LogCommand.self, SimulateCommand.self,
+            LogCommand.self, SendCommand.self, SimulateCommand.self,
         ]
     )
 
