@@ -16,17 +16,20 @@ struct Meterfold: ParsableCommand {
             InitCommand.self, ApplyCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self,
             ExplainCommand.self,
             PushCommand.self, ReplayCommand.self, CompareCommand.self, RebuildCommand.self, VerifyCommand.self,
-            LogCommand.self, SimulateCommand.self,
-            TokenCommand.self,
+            LogCommand.self, SimulateCommand.self, ServeCommand.self, SendCommand.self, TokenCommand.self,
         ]
     )
 
-    static func main() {
+    static func main() async {
         // A reader that closed the pipe has seen enough.
         Signals.ignoreBrokenPipe()
         do {
             var command = try parseAsRoot()
-            try command.run()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
         } catch let error as ExitCode {
             exit(withError: error)
         } catch {

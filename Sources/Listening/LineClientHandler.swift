@@ -1,0 +1,95 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// One connection of a client: cuts what comes back into answers, tells when it stands and when it is gone.
+///
+/// Invariants: `rest` is what came behind the last line end, at most `LineClientAnswer.maximumByteCount`; it is told
+/// once that the connection is lost.
+final class LineClientHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let client: LineClient
+    private let connection: Int
+    private var rest = ByteBuffer()
+    private var fault: String?
+    private var isStanding = false
+    private var isGone = false
+
+    init(_ client: LineClient, _ connection: Int) {
+        self.client = client
+        self.connection = connection
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        // Over TLS, what is written before hands are shaken waits for that.
+        isStanding = true
+        client.connected(connection, context.channel)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        // The receiver will say no more; what it did not acknowledge by now it never will.
+        case ChannelEvent.inputClosed: context.close(promise: nil)
+        default: break
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if rest.readableBytes > 0 {
+            rest.writeBuffer(&bytes)
+            bytes = rest
+            rest.clear()
+        }
+        while let length = bytes.readableBytesView.firstIndex(of: UInt8(ascii: "\n")).map({ $0 - bytes.readerIndex }) {
+            guard let line = bytes.readSlice(length: length) else { return }
+            bytes.moveReaderIndex(forwardBy: 1)
+            guard let answer = line.withUnsafeReadableBytes({ LineClientAnswer($0) }) else {
+                return refuse(line, context)
+            }
+            client.received(connection, answer)
+        }
+        guard bytes.readableBytes <= LineClientAnswer.maximumByteCount else { return refuse(bytes, context) }
+        if bytes.readableBytes > 0 { rest = bytes }
+    }
+
+    private func refuse(_ line: ByteBuffer, _ context: ChannelHandlerContext) {
+        let text = String(decoding: line.readableBytesView.prefix(80), as: UTF8.self)
+        client.receivedOther(connection, text)
+        context.close(promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if isStanding, context.channel.isWritable { client.pump(context.channel, connection) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A close without farewell is told of as a loss where it is one.
+        if case NIOSSLError.uncleanShutdown = error { return }
+        if let text = LineClient.mistrust(error) { return client.mistrusted(connection, text) }
+        fault = LineClient.words(error)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        guard !isGone else { return }
+        isGone = true
+        client.lost(connection, fault ?? "the receiver closed the connection")
+    }
+}
+
+extension LineClient {
+    /// What a connection's error means, for a person.
+    static func words(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if let last = error.connectionErrors.last { return words(last.error) }
+            return "\(error.host): the name is not known"
+        case let error as IOError: return String(cString: strerror(error.errnoCode))
+        case ChannelError.connectTimeout(let time): return "no connection within \(time.nanoseconds / 1_000_000) ms"
+        default: return "\(error)"
+        }
+    }
+}
