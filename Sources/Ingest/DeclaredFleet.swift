@@ -70,10 +70,14 @@ package struct DeclaredFleet {
     /// The largest file that is read.
     package static let maximumByteCount = 128 << 20
 
-    /// Takes in a file, or `-` for standard input; what is wrong with it is added to `faults`.
-    package mutating func read(_ path: String) {
+    /// Takes in what a file says; what is wrong with it is added to `faults`.
+    ///
+    /// - Parameters:
+    ///   - path: what faults call it; a name of CSV decides that it is CSV.
+    ///   - text: the text of a file, or why there is none.
+    package mutating func read(_ path: String, _ text: Result<String, FleetFault>) {
         do throws(FleetFault) {
-            let text = try DeclaredFleet.text(of: path)
+            let text = try text.get()
             let isCSV = path.hasSuffix(".csv") || path.hasSuffix(".csv.gz") || FleetCSV.looksLike(text)
             if isCSV { try readCSV(text, path) } else { try readYAML(text, path) }
         } catch {
@@ -81,7 +85,12 @@ package struct DeclaredFleet {
         }
     }
 
-    private static func text(of path: String) throws(FleetFault) -> String {
+    /// The text of a file, inflated where it is compressed; `-` is standard input.
+    package static func text(of path: String) -> Result<String, FleetFault> {
+        do throws(FleetFault) { return .success(try readText(path)) } catch { return .failure(error) }
+    }
+
+    private static func readText(_ path: String) throws(FleetFault) -> String {
         var bytes: [UInt8] = []
         do throws(InputFault) {
             let source = try InputSource(path: path)

@@ -33,6 +33,8 @@ package final class LiveProjector: @unchecked Sendable {
     private struct Work: Sendable {
         /// Not before this is folded.
         var position: Position
+        /// Whether the views must show everything that is folded.
+        var needsCommit: Bool
         var body: @Sendable (LiveProjector) -> Void
     }
 
@@ -153,13 +155,16 @@ package final class LiveProjector: @unchecked Sendable {
     }
 
     /// As `perform`, holding up the calling thread.
+    ///
+    /// - Parameter afterCommit: whether the views show everything folded when `body` runs.
     package func performAndWait<T: Sendable>(
         after position: Position,
+        afterCommit: Bool = false,
         _ body: @escaping @Sendable (ViewProjector, SeriesDirectory) throws -> T
     ) throws -> T {
         let box = Mutex<Result<T, any Error>?>(nil)
         let semaphore = DispatchSemaphore(value: 0)
-        enqueue(after: position) { result in
+        enqueue(after: position, afterCommit: afterCommit) { result in
             box.withLock { $0 = result }
             semaphore.signal()
         } body: {
@@ -171,13 +176,14 @@ package final class LiveProjector: @unchecked Sendable {
 
     private func enqueue<T: Sendable>(
         after position: Position,
+        afterCommit: Bool = false,
         then: @escaping @Sendable (Result<T, any Error>) -> Void,
         body: @escaping @Sendable (ViewProjector, SeriesDirectory) throws -> T
     ) {
         let isOver = condition.withLock { () -> Bool in
             if hasStopped { return true }
             works.append(
-                Work(position: position) { live in
+                Work(position: position, needsCommit: afterCommit) { live in
                     then(
                         Result {
                             if let failure = live.failure { throw failure }
@@ -249,6 +255,7 @@ package final class LiveProjector: @unchecked Sendable {
                 lastCommitEnd
                 + (isFar ? LiveProjector.farPace : isUrgent ? min(pause, LiveProjector.shortPace) : pause)
             let (works, head, isStopping) = next(until: isBehind ? due : nil)
+            if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
             for work in works { work.body(self) }
             if head > projector.position { try fold(through: head) }
             let isLast = isStopping && projector.position >= head

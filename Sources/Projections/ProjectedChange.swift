@@ -50,6 +50,13 @@ extension Fold {
         return told(row)
     }
 
+    /// All jobs that have no final outcome yet, by position of their request, then id.
+    package func unsettledJobs() -> [PushJobRow] {
+        jobs.values.filter { $0.state == .pending || $0.state == .failed }.sorted {
+            ($0.requestedPosition, ByteName($0.job)) < ($1.requestedPosition, ByteName($1.job))
+        }
+    }
+
     /// What a job tells of.
     package func told(_ row: PushJobRow) -> RequestedJob {
         let device = devices[Int(row.deviceID)]

@@ -25,12 +25,12 @@ struct ChargeEffect {
     var isNothing: Bool { changed.isEmpty }
 
     /// The devices whose charges an event may change, by the log's numbers; new devices have none.
-    private static func affected(by events: [MeterEvent], _ engine: Engine, _ fold: Fold) -> Set<UInt32> {
+    private static func affected(by events: [MeterEvent], _ stage: any WriteStage, _ fold: Fold) -> Set<UInt32> {
         var tariffs: Set<ByteName> = []
         var devices: Set<UInt32> = []
         for event in events {
             if case .tariffPublished(let e) = event { tariffs.insert(ByteName(e.tariff)) }
-            if let number = event.device.flatMap({ engine.admission.directory.devices.index(of: $0) }) {
+            if let number = event.device.flatMap({ stage.admission.directory.devices.index(of: $0) }) {
                 devices.insert(number)
             }
         }
@@ -39,17 +39,17 @@ struct ChargeEffect {
 
     /// - Parameters:
     ///   - events: as they were admitted, by an admission that knows `directory`.
-    ///   - engine: whose log is folded.
+    ///   - stage: whose log is folded.
     ///   - fold: stands at the log's head, without the events.
     ///   - directory: the log's numbering with theirs.
     /// - Throws: what reading the log throws.
-    init(of events: [MeterEvent], _ engine: Engine, _ fold: Fold, directory: SeriesDirectory) throws {
-        let affected = ChargeEffect.affected(by: events, engine, fold)
+    init(of events: [MeterEvent], _ stage: any WriteStage, _ fold: Fold, directory: SeriesDirectory) throws {
+        let affected = ChargeEffect.affected(by: events, stage, fold)
         guard !affected.isEmpty else { return }
-        let after = Fold(zones: engine.zones)
-        try ChargeEffect.apply(engine, devices: affected, to: after)
-        var position = engine.writer.head
-        let now = engine.clock.now()
+        let after = Fold(zones: stage.zones)
+        try ChargeEffect.apply(stage, devices: affected, to: after)
+        var position = stage.head
+        let now = stage.clock.now()
         for event in events {
             position = position.advanced(by: 1)
             after.apply(event, position: position, recordedAt: now, directory: directory)
@@ -76,12 +76,12 @@ struct ChargeEffect {
     }
 
     /// Folds the log, of readings only those of some devices.
-    private static func apply(_ engine: Engine, devices: Set<UInt32>, to fold: Fold) throws {
-        guard engine.writer.head > .origin else { return }
-        let reader = try EventLogReader(directory: engine.directory.path)
-        let progress = Progress("working out the effect", total: engine.writer.head.rawValue, unit: "events")
+    private static func apply(_ stage: any WriteStage, devices: Set<UInt32>, to fold: Fold) throws {
+        guard stage.head > .origin else { return }
+        let reader = try EventLogReader(directory: stage.directory.path)
+        let progress = Progress("working out the effect", total: stage.head.rawValue, unit: "events")
         var known = SeriesDirectory()
-        try reader.forEachBlock(from: Position(1), through: engine.writer.head) { block in
+        try reader.forEachBlock(from: Position(1), through: stage.head) { block in
             try block.extend(&known)
             for run in block.runs {
                 switch run {

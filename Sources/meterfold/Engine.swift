@@ -33,8 +33,8 @@ final class Engine {
 
     let directory: DataDirectory
     let configuration: AppConfiguration
-    let zones = FoundationZoneSource()
-    let clock = SystemClock()
+    let zones: any ZoneSource = FoundationZoneSource()
+    let clock: any WallClock = SystemClock()
     let writer: EventLogWriter
     /// Nil where the views are left for later.
     private(set) var store: ViewStore?

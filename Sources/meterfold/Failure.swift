@@ -20,6 +20,7 @@ struct Failure: Error, CustomStringConvertible {
     init?(_ error: any Error) {
         switch error {
         case let failure as Failure: self = failure
+        case let error as ApplyWork.NeedsConfirmation: self.init(error)
         case let error as RecordLogError:
             self.init(place: error.place.map(\.description) ?? "log", cause: error.message, hint: error.hint)
         case let error as EventStorageError:

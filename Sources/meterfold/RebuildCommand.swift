@@ -8,7 +8,7 @@ import ReadModel
 import RecordLog
 import TimeZones
 
-struct RebuildCommand: ParsableCommand {
+struct RebuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebuild",
         abstract: "Builds fresh views beside the old, compares, swaps.",
@@ -17,8 +17,9 @@ struct RebuildCommand: ParsableCommand {
 
     @OptionGroup var location: DataOption
 
-    func run() throws {
+    func run() async throws {
         let directory = location.directory
+        if let control = ControlClient(directory) { return try await control.rebuild() }
         let hadViews = access(directory.views, F_OK) == 0
         let formerZones = try? ViewStore.openForReading(path: directory.views).read { try $0.meta().timeZoneDatabase }
         let engine = try Engine(directory, for: .views)
@@ -46,41 +47,23 @@ struct RebuildCommand: ParsableCommand {
         try fresh.close()
         try old.checkpoint()
         try engine.close()
-        try swap(freshPath, directory.views, keepsOld: !comparison.isEqual)
-        let rate = Int(Double(head.rawValue) / max(seconds, 0.000_001))
-        Terminal.print("rebuilt \(head.rawValue) events in \(SecondsText(seconds)) s, \(rate)/s")
-        if !hadViews {
-            Terminal.print("there were no views to compare with")
-        } else if let formerZones, !formerZones.isEmpty, formerZones != engine.zones.version {
-            Terminal.print("the old views were cut by \(formerZones), these by \(engine.zones.version): not compared")
-        } else if comparison.isEqual {
-            Terminal.print("equal to the old views, table by table")
-        } else {
-            Terminal.print("they differ from the old views, which are kept as \(directory.views).before:")
-            for table in comparison.tables where table.differenceCount > 0 { show(table) }
-            throw ExitCode(1)
-        }
-    }
-
-    private func show(_ table: ViewComparison.Table) {
-        Terminal.print(
-            "  \(table.name): \(table.differenceCount) rows differ (\(table.ourCount) before, \(table.theirCount) now)"
-        )
-        for difference in table.differences.prefix(3) {
-            Terminal.print("    before \(difference.ours ?? "-")")
-            Terminal.print("    now    \(difference.theirs ?? "-")")
-        }
-    }
-
-    private func swap(_ fresh: String, _ views: String, keepsOld: Bool) throws {
-        if keepsOld { rename(views, views + ".before") }
-        for suffix in ["-wal", "-shm"] { unlink(views + suffix) }
-        guard rename(fresh, views) == 0 else {
-            throw Failure(
-                place: views,
-                cause: "cannot be replaced: \(String(cString: strerror(errno)))",
-                hint: "the fresh views are \(fresh)"
+        try RebuildReport.swap(freshPath, directory.views, keepsOld: !comparison.isEqual)
+        if !hadViews || isCutOtherwise(formerZones, engine) {
+            let rate = Int(Double(head.rawValue) / max(seconds, 0.000_001))
+            Terminal.print("rebuilt \(head.rawValue) events in \(SecondsText(seconds)) s, \(rate)/s")
+            Terminal.print(
+                hadViews
+                    ? "the old views were cut by \(formerZones ?? ""), these by \(engine.zones.version): not compared"
+                    : "there were no views to compare with"
             )
+            return
         }
+        let report = RebuildReport(position: head, comparison: comparison)
+        report.tell(StandardConsole(), views: directory.views, seconds: seconds)
+        if !comparison.isEqual { throw ExitCode(1) }
+    }
+
+    private func isCutOtherwise(_ formerZones: String?, _ engine: Engine) -> Bool {
+        formerZones.map { !$0.isEmpty && $0 != engine.zones.version } ?? false
     }
 }

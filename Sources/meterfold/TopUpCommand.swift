@@ -3,9 +3,8 @@ import ArgumentParser
 import EventStorage
 import Ingest
 import MeterModel
-import Telegrams
 
-struct TopUpCommand: ParsableCommand {
+struct TopUpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "topup",
         abstract: "Records a payment, once per reference.",
@@ -22,42 +21,37 @@ struct TopUpCommand: ParsableCommand {
     @Option(help: ArgumentHelp("As ISO 4217 has it; by default the device's.", valueName: "code")) var currency: String?
     @Option(help: ArgumentHelp("When it was paid; by default now.", valueName: "instant")) var at: String?
 
-    func run() throws {
+    func run() async throws {
+        if let control = ControlClient(location.directory) { return try await control.topUp(words) }
         let engine = try Engine(location.directory, for: .facts(DeviceScope([device])))
-        let event = MeterEvent.topUpReceived(try payment(engine))
-        let intake = engine.makeIntake(recordedBy: "cli")
-        let position = try intake.take(event)
+        let payment = try TopUpCommand.payment(words, engine.admission.currency(of: device), engine.clock.now())
+        let position = try engine.makeIntake(recordedBy: "cli").take(.topUpReceived(payment))
         try engine.commit()
         try engine.close()
-        Terminal.print("recorded at position \(position.rawValue)")
+        Terminal.print(TopUpCommand.line(position))
     }
 
-    private func payment(_ engine: Engine) throws -> Payment {
-        guard Name.isValid(device), Name.isValid(reference), Name.isValid(provider) else {
-            throw ValidationError("names have 1 to 128 bytes and no control characters")
-        }
-        guard let decimal = ExactDecimal(amount) else { throw ValidationError("'\(amount)' is no decimal") }
-        guard let currency = currency.map({ Currency($0) }) ?? engine.admission.currency(of: device) else {
-            throw ValidationError(
-                currency == nil
-                    ? "\(device) has no currency yet; say --currency" : "'\(currency ?? "")' is no ISO 4217 code"
-            )
-        }
-        try currency.check(payment: decimal)
-        let instant: Instant
-        if let at {
-            guard let read = Instant(text: at) else { throw ValidationError("--at takes an instant, not '\(at)'") }
-            instant = read
-        } else {
-            instant = engine.clock.now()
-        }
-        return Payment(
+    private var words: PaymentWords {
+        PaymentWords(
             device: device,
-            amount: decimal,
-            currency: currency,
-            provider: provider,
+            amount: amount,
             reference: reference,
-            at: instant
+            provider: provider,
+            currency: currency,
+            at: at
         )
+    }
+
+    /// What is said of a payment that was recorded.
+    static func line(_ position: Position) -> String { "recorded at position \(position.rawValue)" }
+
+    /// - Throws: `ValidationError` for words that cannot be understood, `Refusal` for an amount that nobody pays.
+    static func payment(_ words: PaymentWords, _ currency: Currency?, _ now: Instant) throws -> Payment {
+        do throws(Refusal) { return try words.payment(deviceCurrency: currency, now: now) } catch {
+            switch error.code {
+            case .nameSyntax, .valueSyntax, .timeSyntax, .currencyMismatch: throw ValidationError(error.text)
+            default: throw error
+            }
+        }
     }
 }

@@ -6,22 +6,21 @@ import ReadModel
 
 /// The push jobs of the views, as the notifier asks for them.
 struct LivePushQueue: PushQueue {
-    let views: ViewStore
-    let projector: LiveProjector
+    let core: LiveCore
 
     func pending(after last: PushJob?, limit: Int) async throws -> [PushJob] {
-        let rows = try views.read { views in
+        let rows = try core.views.read { views in
             try views.unsettledPushJobs(after: last.map { ($0.position, $0.job) }, limit: limit)
         }
         if rows.isEmpty { return [] }
-        return try await projector.perform { projector, _ in
+        return try await core.projector.perform { projector, _ in
             // What was settled since the views were written is not offered again.
             rows.compactMap { projector.fold.unsettledJob($0.job) }.map { PushJob($0) }
         }
     }
 
     func isSuperseded(_ job: PushJob) async throws -> Bool {
-        try await projector.perform { projector, _ in
+        try await core.projector.perform { projector, _ in
             guard let told = projector.fold.unsettledJob(job.job) else { return false }
             return projector.isSuperseded(told.row)
         }
@@ -53,7 +52,6 @@ extension PushJob {
 /// Records what came of pushes as facts.
 struct LiveOutcomes: OutcomeRecording {
     let intake: IntakeThread
-    let projector: LiveProjector
 
     /// Who records them, as the log says.
     static let recordedBy = "notifier"

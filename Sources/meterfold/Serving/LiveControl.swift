@@ -1,0 +1,190 @@
+import Access
+import ArgumentParser
+import Glibc
+import Ingest
+import MeterModel
+import Projections
+import QueryAPI
+import ReadModel
+
+/// Runs the commands that another process of this machine hands over through `DIR/control.sock`.
+struct LiveControl: ControlHandling {
+    let core: LiveCore
+    let onViewsReplaced: @Sendable () -> Void
+
+    /// Who records what comes this way, as the log says.
+    private static let principal = Principal.operatorAtHand
+    /// Bytes of fleet files that are taken at once.
+    private static let maximumFleetByteCount = DeclaredFleet.maximumByteCount
+
+    func run(_ command: String, arguments: [String: [String]], body: BodyBytes) async -> ControlAnswer {
+        let console = GatheredConsole()
+        var exitCode: Int32 = 0
+        do {
+            switch command {
+            case "topup": try await topUp(arguments, console)
+            case "apply": try await apply(arguments, body, console)
+            case "ingest": exitCode = try await ingest(arguments, body, console)
+            case "push-drain": try await drain(console)
+            case "rebuild": exitCode = try await LiveRebuild(core, onViewsReplaced).run(console)
+            default:
+                throw Failure(
+                    place: "server",
+                    cause: "it knows no command '\(command)'",
+                    hint: "the server and this program are of different versions: restart the server"
+                )
+            }
+        } catch let error as ApplyWork.NeedsConfirmation {
+            exitCode = ControlExit.needsConfirmation
+            console.error(Failure(error).description)
+        } catch let error as ValidationError {
+            exitCode = EX_USAGE
+            console.error("Error: \(error.message)")
+        } catch {
+            exitCode = 1
+            console.error(Failure(error)?.description ?? "meterfold: server: \(error)")
+        }
+        let (out, err) = console.gathered
+        return ControlAnswer(exitCode: exitCode, out: out, err: err)
+    }
+
+    private func topUp(_ arguments: [String: [String]], _ console: any Console) async throws {
+        try refuseWhileHeld()
+        var words = PaymentWords(
+            device: arguments.one("device") ?? "",
+            amount: arguments.one("amount") ?? "",
+            reference: arguments.one("reference") ?? ""
+        )
+        words.provider = arguments.one("provider") ?? words.provider
+        words.currency = arguments.one("currency")
+        words.at = arguments.one("at")
+        let (asked, now) = (words, core.clock.now())
+        let payment = try await core.intake.perform { live in
+            try TopUpCommand.payment(asked, live.admission.currency(of: asked.device), now)
+        }
+        let position = try await core.intake.record([.topUpReceived(payment)], by: LiveControl.principal.recordedBy)
+        _ = await core.projector.wait(for: position, within: LiveStage.viewsWait)
+        console.print(TopUpCommand.line(position))
+    }
+
+    private func apply(_ arguments: [String: [String]], _ body: BodyBytes, _ console: GatheredConsole) async throws {
+        try refuseWhileHeld()
+        var bytes: [UInt8] = []
+        for try await piece in body {
+            bytes.append(contentsOf: piece.readableBytesView)
+            guard bytes.count <= LiveControl.maximumFleetByteCount else {
+                throw Failure(place: "apply", cause: "the files are too large", hint: "give them in pieces")
+            }
+        }
+        var files: [(name: String, text: Result<String, FleetFault>)] = []
+        var start = 0
+        for (name, count) in zip(arguments["file"] ?? [], arguments["bytes"] ?? []) {
+            let end = min(bytes.count, start + (Int(count) ?? 0))
+            files.append((name, .success(String(decoding: bytes[start..<end], as: UTF8.self))))
+            start = end
+        }
+        var work = ApplyWork(files: files)
+        work.isDryRun = arguments["dryRun"] != nil
+        work.isConfirmed = arguments["yes"] != nil
+        work.format = arguments.one("format").flatMap { ApplyWork.Format(rawValue: $0) } ?? .text
+        let (asked, told) = (work, console)
+        try await LiveStage.run(core, recordedBy: LiveControl.principal.recordedBy) { stage in
+            try asked.run(on: stage, told, asks: nil)
+        }
+    }
+
+    private func drain(_ console: GatheredConsole) async throws {
+        try refuseWhileHeld()
+        let core = core
+        try await LiveStage.run(core, recordedBy: LiveControl.principal.recordedBy) { stage in
+            guard let fold = stage.projector?.fold else { return }
+            try PushDrain().run(on: stage, jobs: fold.unsettledJobs(), console)
+        }
+    }
+
+    private func ingest(_ arguments: [String: [String]], _ body: BodyBytes, _ console: any Console) async throws
+        -> Int32
+    {
+        try refuseWhileHeld()
+        let start = SystemClock.uptimeSeconds()
+        let duplicates = try await core.projector.perform { projector, _ in projector.duplicateCount }
+        var options = core.configuration.inputDefaults
+        do throws(ParameterFault) {
+            // A file of the operator's own, which he could read himself.
+            try options.apply(arguments.compactMapValues(\.first)) { name throws(ProfileError) in
+                try Profiles.find(name, zones: core.zones)
+            }
+        } catch {
+            throw Failure(place: error.name, cause: error.text, hint: "see 'meterfold ingest --help'")
+        }
+        let terms = SessionTerms(
+            source: arguments.one("source") ?? "-",
+            options: options,
+            access: OpenAccess(as: LiveControl.principal),
+            takesGreeting: false,
+            keepsRefused: true,
+            profile: core.profile
+        )
+        let session = BodySession(core.intake, terms: terms, principal: LiveControl.principal)
+        var isWhole = true
+        do {
+            for try await piece in body {
+                if await !session.take(Array(piece.readableBytesView)) { break }
+            }
+        } catch {
+            isWhole = false
+        }
+        let (summary, fault) = await session.finish(isWhole: isWhole)
+        if let last = summary.lastPosition, arguments["logOnly"] == nil {
+            _ = await core.projector.wait(for: last, within: LiveStage.viewsWait)
+        }
+        let after = try await core.projector.perform { projector, _ in projector.duplicateCount }
+        let report = IngestReport(
+            summary: IntakeSummary(summary),
+            duplicates: arguments["logOnly"] == nil ? after - duplicates : nil,
+            durable: core.intake.durablePosition,
+            seconds: SystemClock.uptimeSeconds() - start,
+            quarantine: nil
+        )
+        console.print(arguments.one("report") == "json" ? report.json : report.text)
+        if let fault, fault.code != .unreadableInput || summary.rejected == 0 {
+            throw Failure(place: terms.source, cause: fault.text, hint: "what was read before is in the log")
+        }
+        return summary.rejected > 0 ? 2 : 0
+    }
+
+    private func refuseWhileHeld() throws {
+        guard core.intake.isHoldingOff else { return }
+        throw Failure(place: "server", cause: "the disk is nearly full: nothing is taken in", hint: "make room")
+    }
+}
+
+/// Exit codes that only pass between the program and a server.
+enum ControlExit {
+    /// Somebody must be asked first.
+    static let needsConfirmation: Int32 = 75
+}
+
+extension [String: [String]] {
+    fileprivate func one(_ name: String) -> String? { self[name]?.first }
+}
+
+extension IntakeSummary {
+    init(_ session: SessionSummary) {
+        self.init()
+        accepted = session.accepted
+        reasons = session.reasons
+        firstPosition = session.firstPosition
+        lastPosition = session.lastPosition
+        ignoredFieldCount = session.ignoredFieldCount
+        missingValueCount = session.missingValueCount
+    }
+}
+
+extension LiveCore {
+    /// The profile of a name, for senders: shipped ones alone, since a sender's word must not name files.
+    var profile: @Sendable (String) throws(ProfileError) -> InputProfile? {
+        let zones = zones
+        return { name throws(ProfileError) in try Profiles.named(name, zones: zones) }
+    }
+}

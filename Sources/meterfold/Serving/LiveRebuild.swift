@@ -1,0 +1,65 @@
+import EventStorage
+import Glibc
+import MeterModel
+import Projections
+import ReadModel
+
+/// Builds fresh views beside those in use, compares, and goes on in the fresh ones, at the end of one of the projector's
+/// transactions.
+struct LiveRebuild {
+    private let core: LiveCore
+    private let onReplaced: @Sendable () -> Void
+
+    init(_ core: LiveCore, _ onReplaced: @escaping @Sendable () -> Void) {
+        self.core = core
+        self.onReplaced = onReplaced
+    }
+
+    /// - Returns: the exit code: 1 where they differ.
+    func run(_ console: any Console) async throws -> Int32 {
+        let (core, onReplaced) = (core, onReplaced)
+        let fresh = core.directory.views + ".fresh"
+        Views.remove(fresh)
+        let start = SystemClock.uptimeSeconds()
+        let result = try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<RebuildReport, any Error>) in
+            // Folding takes its time, and a thread of its own.
+            let thread = WorkThread { continuation.resume(with: Result { try LiveRebuild.rebuild(core, fresh) }) }
+            thread.start()
+        }
+        onReplaced()
+        result.tell(console, views: core.directory.views, seconds: SystemClock.uptimeSeconds() - start)
+        return result.comparison.isEqual ? 0 : 1
+    }
+
+    private static func rebuild(_ core: LiveCore, _ path: String) throws -> RebuildReport {
+        let store = try ViewStore.open(path: path, hours: core.configuration.keepsHours)
+        // Safety: used by one thread at a time: this one until the projector's takes over while this one waits.
+        nonisolated(unsafe) let projector = ViewProjector(store: store, zones: core.zones)
+        nonisolated(unsafe) let reader = try EventLogReader(directory: core.directory.path)
+        nonisolated(unsafe) var known = try projector.fold(reader, through: core.intake.durablePosition)
+        try projector.commit(chain: reader.chain.bytes)
+        return try core.projector.performAndWait(after: .origin, afterCommit: true) { inUse, _ in
+            // The rest, up to where the views in use are folded.
+            if inUse.position > projector.position {
+                try reader.forEachBlock(from: projector.position.advanced(by: 1), through: inUse.position) { block in
+                    try block.extend(&known)
+                    projector.apply(block, directory: known)
+                    return .proceed
+                }
+            }
+            try projector.commit(chain: reader.chain.bytes)
+            let old = core.views
+            let comparison = try ViewComparison.compare(old, store)
+            try store.checkpoint()
+            try store.close()
+            try old.checkpoint()
+            try old.close()
+            try RebuildReport.swap(path, core.directory.views, keepsOld: !comparison.isEqual)
+            let opened = try ViewStore.open(path: core.directory.views, hours: core.configuration.keepsHours)
+            inUse.goOn(in: opened)
+            core.replaceViews(opened)
+            return RebuildReport(position: inUse.position, comparison: comparison)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import EventStorage
+import Ingest
+import Listening
+import Logging
+import MeterModel
+import NIOCore
+import Notifications
+import Projections
+import QueryAPI
+import ServiceLifecycle
+import TimeZones
+
+/// How far the views are, for requests that wait for a position.
+struct LiveFreshness: Freshness {
+    let projector: LiveProjector
+
+    var position: Position { projector.committed }
+
+    func wait(for position: Position, within duration: Duration) async -> Position {
+        _ = await projector.wait(for: position, within: duration)
+        return projector.committed
+    }
+}
+
+/// Explains a balance from the log, on a thread of its own.
+struct LiveExplainer: Explaining {
+    let core: LiveCore
+
+    func explain(device: String, day: LocalDate?) async throws -> [UInt8]? {
+        let (directory, zones, head) = (core.directory, core.zones, core.intake.durablePosition)
+        return try await withCheckedThrowingContinuation { continuation in
+            WorkThread {
+                continuation.resume(
+                    with: Result {
+                        let explainer = DeviceExplainer(device: device, zones: zones)
+                        if head > .origin {
+                            try explainer.read(EventLogReader(directory: directory.path), through: head)
+                        }
+                        guard let whole = explainer.explanation() else { return nil }
+                        let days = day.map { Int($0.dayNumber)...Int($0.dayNumber) }
+                        return Array(ExplanationJSON(days.map(whole.limited) ?? whole).text.utf8)
+                    }
+                )
+            }.start()
+        }
+    }
+}
+
+/// Ends the log and the views last, when nothing can come any more.
+struct CoreService: Service {
+    let core: LiveCore
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        let core = core
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            WorkThread { continuation.resume(with: Result { try core.close() }) }.start()
+        }
+    }
+}
+
+/// Drains the connections that send lines when the server ends.
+struct ListenerService: Service {
+    let listener: LineListener
+    let bound: Duration
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        await listener.drain(within: bound)
+    }
+}
+
+/// Delivers pushes until the server ends.
+struct NotifierService: Service {
+    let notifier: Notifier
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await notifier.run()
+        } onGracefulShutdown: {
+            notifier.stop()
+        }
+    }
+}
+
+/// Looks from time to time at what metrics tell.
+struct MetricsService: Service {
+    let metrics: Metrics
+
+    private static let interval = Duration.seconds(5)
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                await metrics.refresh()
+                try? await Task.sleep(for: MetricsService.interval)
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+import Access
+import Glibc
+import Ingest
+import Listening
+import Logging
+import MeterModel
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Notifications
+import QueryAPI
+import ServiceLifecycle
+import Synchronization
+import Telegrams
+
+/// The whole server: opens what it works on, listens, and ends in order.
+///
+/// It ends from the outside in: connections that send lines, HTTP, the notifier, then the log and the views.
+struct Server {
+    private let directory: DataDirectory
+    private let configuration: AppConfiguration
+    private let logger = Logger(label: "meterfold")
+
+    init(_ directory: DataDirectory, _ configuration: AppConfiguration) {
+        self.directory = directory
+        self.configuration = configuration
+    }
+
+    private var settings: ServeSettings { configuration.serve }
+
+    /// - Throws: what keeps it from starting, or ended it.
+    func run() async throws {
+        logger.info("settings", metadata: ["lines": "\(settings.lines.joined(separator: "; "))"])
+        Server.raiseDescriptorLimit()
+        let certificates = try settings.tls.map { try CertificateFiles($0, logger: logger) }
+        let tls = try certificates?.configuration()
+        let ender = Ender()
+        let core = try LiveCore.open(directory, configuration, logger: logger) { _ in ender.end() }
+        do {
+            try await serve(core, certificates, tls, ender)
+        } catch {
+            if core.failure == nil { throw error }
+        }
+        if let failure = core.failure { throw failure }
+        logger.notice("ended", metadata: ["position": "\(core.intake.durablePosition.rawValue)"])
+    }
+
+    private func serve(
+        _ core: LiveCore,
+        _ certificates: CertificateFiles?,
+        _ tls: TLSConfiguration?,
+        _ ender: Ender
+    ) async throws {
+        let disk = DiskGuard(
+            path: directory.path,
+            reserve: settings.diskReserveByteCount,
+            intake: core.intake,
+            logger: logger
+        )
+        let metrics = Metrics(core: core, disk: disk)
+        let access: any Authorizing =
+            settings.requiresTokens
+            ? TokenRing(directory: directory.path, clock: core.clock) : OpenAccess(as: .local)
+        let views = ViewPool(path: directory.views)
+        let control = LiveControl(core: core, onViewsReplaced: { views.reopen() })
+        var services: [any Service] = [CoreService(core: core), disk, MetricsService(metrics: metrics)]
+        if let certificates { services.append(certificates) }
+        if let notifier = try notifier(core) {
+            core.follower.attach(notifier)
+            metrics.attach(notifier)
+            services.append(NotifierService(notifier: notifier))
+        }
+        services.append(
+            DayTurner(intake: core.intake, projector: core.projector, clock: core.clock, logger: logger)
+        )
+        let listener = try await listen(core, access, tls)
+        metrics.attach(listener)
+        let announcement = Announcement(tcp: listener.address)
+        var seams = HTTPSeams(
+            access: access,
+            views: views,
+            freshness: LiveFreshness(projector: core.projector),
+            zones: core.zones,
+            instant: { Instant(text: $0) },
+            state: metrics,
+            explaining: LiveExplainer(core: core),
+            intake: LiveWrites(core: core),
+            payments: LiveWrites(core: core),
+            feed: core.feed
+        )
+        services.append(
+            HTTPService(
+                configuration: HTTPConfiguration(
+                    .tcp(host: settings.http.host, port: settings.http.port),
+                    tls: tls
+                ),
+                seams: seams,
+                logger: logger,
+                onListening: { announcement.http($0) }
+            )
+        )
+        guard let socket = ControlSocket(directory) else {
+            throw Failure(place: directory.path, cause: String(cString: strerror(errno)), hint: "check its permissions")
+        }
+        seams.access = OpenAccess(as: .operatorAtHand)
+        seams.control = control
+        services.append(
+            HTTPService(
+                configuration: HTTPConfiguration(.unixSocket(path: socket.path)),
+                seams: seams,
+                logger: logger,
+                onListening: { _ in announcement.control() }
+            )
+        )
+        services.append(ListenerService(listener: listener, bound: .seconds(settings.drainSeconds)))
+        var group = ServiceGroupConfiguration(
+            services: services,
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        group.maximumGracefulShutdownDuration = .seconds(settings.drainSeconds + Server.graceSeconds)
+        let running = ServiceGroup(configuration: group)
+        ender.attach(running)
+        try await running.run()
+        await views.close()
+    }
+
+    /// What a shutdown may take beyond the draining of connections, in seconds.
+    private static let graceSeconds = 30
+
+    private func notifier(_ core: LiveCore) throws -> Notifier? {
+        if settings.channels.isEmpty { return nil }
+        return try Notifier(
+            channels: settings.channels,
+            queue: LivePushQueue(core: core),
+            recorder: LiveOutcomes(intake: core.intake),
+            courier: HTTPCourier(clock: core.clock),
+            clock: core.clock
+        )
+    }
+
+    private func listen(_ core: LiveCore, _ access: any Authorizing, _ tls: TLSConfiguration?) async throws
+        -> LineListener
+    {
+        var limits = ListeningLimits()
+        limits.connectionCount = settings.connectionCount
+        limits.connectionCountPerAddress = settings.connectionCountPerAddress
+        limits.idleSeconds = Int64(settings.idleSeconds)
+        var contexts: (@Sendable () throws -> NIOSSLContext)?
+        if var tls {
+            // Lines have no protocol's name.
+            tls.applicationProtocols = []
+            let context = try NIOSSLContext(configuration: tls)
+            contexts = { context }
+        }
+        let defaults = configuration.inputDefaults
+        let profile = core.profile
+        do {
+            return try await LineListener.listen(
+                LineListener.Configuration(
+                    host: settings.tcp.host,
+                    port: settings.tcp.port,
+                    limits: limits,
+                    tls: contexts
+                ),
+                group: MultiThreadedEventLoopGroup.singleton,
+                intake: core.intake,
+                logger: logger
+            ) { source in
+                SessionTerms(source: source, options: defaults, access: access, takesGreeting: true, profile: profile)
+            }
+        } catch let error as IOError {
+            throw Failure(
+                place: "serve.tcp \(settings.tcp)",
+                cause: "\(error)",
+                hint: "another program may listen there; say another --tcp, port 0 picks one"
+            )
+        }
+    }
+
+    /// Lets as many connections be open as the system allows.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
+
+/// Says where it listens, once it does everywhere.
+private final class Announcement: Sendable {
+    private struct State {
+        var http: String?
+        var hasControl = false
+    }
+
+    private let tcp: String
+    private let state = Mutex(State())
+
+    init(tcp: SocketAddress?) { self.tcp = Announcement.text(tcp) }
+
+    func http(_ address: SocketAddress) { note { $0.http = Announcement.text(address) } }
+
+    func control() { note { $0.hasControl = true } }
+
+    private func note(_ change: (inout State) -> Void) {
+        let line: String? = state.withLock { state in
+            change(&state)
+            guard let http = state.http, state.hasControl else { return nil }
+            return "listening tcp=\(tcp) http=\(http)"
+        }
+        if let line { Terminal.print(line) }
+    }
+
+    private static func text(_ address: SocketAddress?) -> String {
+        guard let address, let host = address.ipAddress, let port = address.port else { return "?" }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}
+
+/// Ends the services when something they stand on has failed.
+private final class Ender: Sendable {
+    private let group = Mutex<(group: ServiceGroup?, isDue: Bool)>((nil, false))
+
+    func attach(_ running: ServiceGroup) {
+        let isDue = group.withLock { state in
+            state.group = running
+            return state.isDue
+        }
+        if isDue { end() }
+    }
+
+    func end() {
+        let running = group.withLock { state in
+            state.isDue = true
+            return state.group
+        }
+        guard let running else { return }
+        Task { await running.triggerGracefulShutdown() }
+    }
+}
