@@ -35,7 +35,8 @@ package struct LineClientTLS: Sendable {
     /// Who we are, where the receiver asks; with `key`.
     package var certificate: String?
     package var key: String?
-    /// The name that the receiver's certificate must bear; nil: the host that is connected to.
+    /// The name that the receiver's certificate must bear; nil: the host that is connected to. A certificate for the
+    /// address that is connected to passes whatever the name; an address in place of a name is not looked at.
     package var serverName: String?
 
     package init(

@@ -41,6 +41,10 @@ struct SendFlags: ParsableArguments {
             throw ValidationError("--ca, --cert, --key and --server-name need --tls")
         }
         if (cert == nil) != (key == nil) { throw ValidationError("--cert and --key go together") }
+        // It would not be checked: a certificate is held against the address connected to.
+        if let serverName, serverName.contains(":") || serverName.allSatisfy({ $0.isNumber || $0 == "." }) {
+            throw ValidationError("--server-name takes a name, not an address")
+        }
         guard (0...86_400 * 30).contains(retryFor) else { throw ValidationError("--retry-for takes 0 to 2592000") }
     }
 
