@@ -96,7 +96,7 @@ package struct DeclaredFleet {
             let source = try InputSource(path: path)
             var chunk = [UInt8](repeating: 0, count: 256 * 1024)
             while true {
-                let count = try source.read(into: &chunk)
+                let count = try source.readChunk(&chunk)
                 if count == 0 { break }
                 bytes += chunk[..<count]
                 if bytes.count > maximumByteCount { break }

@@ -100,7 +100,7 @@ package final class InputSource {
     ///
     /// - Returns: how many; 0 at the end.
     /// - Throws: `InputFault`.
-    func read(into chunk: inout [UInt8]) throws(InputFault) -> Int {
+    package func readChunk(_ chunk: inout [UInt8]) throws(InputFault) -> Int {
         let read: Result<Int, InputFault> = chunk.withUnsafeMutableBytes { buffer in
             do throws(InputFault) { return .success(try self.read(into: buffer)) } catch { return .failure(error) }
         }

@@ -1,4 +1,4 @@
-internal import MeterModel
+package import MeterModel
 
 /// Where an alert rule of a device stands, as far as episodes tell.
 package struct RuleState: Hashable, Sendable {

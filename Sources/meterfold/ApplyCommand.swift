@@ -31,11 +31,12 @@ struct ApplyCommand: AsyncParsableCommand {
         work.isDryRun = dryRun
         work.isConfirmed = yes
         work.format = format
+        let question: (() -> Bool)? = isAtTerminal ? { ask() } : nil
         if let control = ControlClient(location.directory) {
-            return try await control.apply(work, asks: isAtTerminal ? ask : nil)
+            return try await control.apply(work, asks: question)
         }
         let engine = try Engine(location.directory)
-        do { try work.run(on: engine, StandardConsole(), asks: isAtTerminal ? ask : nil) } catch {
+        do { try work.run(on: engine, StandardConsole(), asks: question) } catch {
             try engine.close()
             throw error
         }

@@ -104,7 +104,7 @@ struct WhatIf {
                 tariff: { [log] in log.tariffs[ByteName($0)] }
             )
         )
-        fleet.read(fleetFile)
+        fleet.read(fleetFile, DeclaredFleet.text(of: fleetFile))
         var faults = fleet.faults
         for tariff in fleet.tariffs {
             do throws(Refusal) { try log.check(.tariffPublished(tariff.event)) } catch {

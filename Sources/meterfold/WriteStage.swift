@@ -1,4 +1,6 @@
 import Admission
+import EventStorage
+import Ingest
 import MeterModel
 import Projections
 import ReadModel

@@ -36,7 +36,7 @@ final class CertificateFiles: Service {
     }
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown { [self] in
+        await cancelWhenGracefulShutdown { [self] in
             var last = stamps
             while !Task.isCancelled {
                 try? await Task.sleep(for: CertificateFiles.interval)

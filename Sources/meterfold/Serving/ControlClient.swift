@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import Foundation
 import Ingest
 import NIOCore
+import NIOHTTP1
 import Telegrams
 
 /// Hands commands to the server that holds the data directory, and says what it says.
@@ -132,6 +133,9 @@ struct ControlClient {
         }
     }
 
+    /// The failure that a fault of an input is.
+    static func failure(_ fault: InputFault) -> Failure { Failure(fault) }
+
     private func show(_ answer: Answer) {
         var out = answer.out
         out.withUTF8 { Terminal.write(UnsafeRawBufferPointer($0)) }
@@ -154,21 +158,24 @@ private final class SourceBytes: AsyncSequence, AsyncIteratorProtocol, @unchecke
     private(set) var fault: InputFault?
 
     init(path: String) throws {
-        do throws(InputFault) { source = try InputSource(path: path) { Signals.isInterrupted } } catch {
-            throw Failure(error)
+        let opened: InputSource
+        do throws(InputFault) {
+            opened = try InputSource(path: path, isInterrupted: { Signals.isInterrupted })
+        } catch {
+            throw ControlClient.failure(error)
         }
+        source = opened
     }
 
     func makeAsyncIterator() -> SourceBytes { self }
 
     func next() async throws -> ByteBuffer? {
         var chunk = [UInt8](repeating: 0, count: SourceBytes.chunkByteCount)
-        do throws(InputFault) {
-            let count = try source.read(into: &chunk)
-            return count == 0 ? nil : ByteBuffer(bytes: chunk[..<count])
-        } catch {
+        let count: Int
+        do throws(InputFault) { count = try source.readChunk(&chunk) } catch {
             fault = error
             return nil
         }
+        return count == 0 ? nil : ByteBuffer(bytes: chunk[..<count])
     }
 }

@@ -7,7 +7,7 @@ struct ControlSocket {
 
     /// Nil where the directory cannot be opened.
     init?(_ directory: DataDirectory) {
-        let descriptor = open(directory.path, O_PATH | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = open(directory.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         path = "/proc/self/fd/\(descriptor)/control.sock"
     }

@@ -32,7 +32,7 @@ final class DiskGuard: Service {
     var freeByteCount: UInt64 { free.load(ordering: .relaxed) }
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown { [self] in
+        await cancelWhenGracefulShutdown { [self] in
             while !Task.isCancelled {
                 look()
                 try? await Task.sleep(for: DiskGuard.interval)

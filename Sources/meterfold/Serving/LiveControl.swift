@@ -1,8 +1,10 @@
 import Access
+import Admission
 import ArgumentParser
 import Glibc
 import Ingest
 import MeterModel
+import NIOCore
 import Projections
 import QueryAPI
 import ReadModel

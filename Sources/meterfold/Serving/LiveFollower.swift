@@ -3,6 +3,7 @@ import MeterModel
 import Notifications
 import Projections
 import QueryAPI
+import ReadModel
 import Synchronization
 
 /// Passes on what the projector does: jobs to the notifier at once, changes to the feed once the views show them.

@@ -1,8 +1,10 @@
 import EventStorage
 import Glibc
+import Ingest
 import MeterModel
 import Projections
 import ReadModel
+import RecordLog
 
 /// Builds fresh views beside those in use, compares, and goes on in the fresh ones, at the end of one of the projector's
 /// transactions.
@@ -21,12 +23,8 @@ struct LiveRebuild {
         let fresh = core.directory.views + ".fresh"
         Views.remove(fresh)
         let start = SystemClock.uptimeSeconds()
-        let result = try await withCheckedThrowingContinuation {
-            (continuation: CheckedContinuation<RebuildReport, any Error>) in
-            // Folding takes its time, and a thread of its own.
-            let thread = WorkThread { continuation.resume(with: Result { try LiveRebuild.rebuild(core, fresh) }) }
-            thread.start()
-        }
+        // Folding takes its time, and blocks.
+        let result = try await onThreadOfItsOwn { try LiveRebuild.rebuild(core, fresh) }
         onReplaced()
         result.tell(console, views: core.directory.views, seconds: SystemClock.uptimeSeconds() - start)
         return result.comparison.isEqual ? 0 : 1

@@ -28,20 +28,12 @@ struct LiveExplainer: Explaining {
 
     func explain(device: String, day: LocalDate?) async throws -> [UInt8]? {
         let (directory, zones, head) = (core.directory, core.zones, core.intake.durablePosition)
-        return try await withCheckedThrowingContinuation { continuation in
-            WorkThread {
-                continuation.resume(
-                    with: Result {
-                        let explainer = DeviceExplainer(device: device, zones: zones)
-                        if head > .origin {
-                            try explainer.read(EventLogReader(directory: directory.path), through: head)
-                        }
-                        guard let whole = explainer.explanation() else { return nil }
-                        let days = day.map { Int($0.dayNumber)...Int($0.dayNumber) }
-                        return Array(ExplanationJSON(days.map(whole.limited) ?? whole).text.utf8)
-                    }
-                )
-            }.start()
+        return try await onThreadOfItsOwn {
+            let explainer = DeviceExplainer(device: device, zones: zones)
+            if head > .origin { try explainer.read(EventLogReader(directory: directory.path), through: head) }
+            guard let whole = explainer.explanation() else { return nil }
+            let days = day.map { Int($0.dayNumber)...Int($0.dayNumber) }
+            return Array(ExplanationJSON(days.map(whole.limited) ?? whole).text.utf8)
         }
     }
 }
@@ -53,9 +45,7 @@ struct CoreService: Service {
     func run() async throws {
         try? await gracefulShutdown()
         let core = core
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            WorkThread { continuation.resume(with: Result { try core.close() }) }.start()
-        }
+        try await onThreadOfItsOwn { try core.close() }
     }
 }
 
@@ -90,7 +80,7 @@ struct MetricsService: Service {
     private static let interval = Duration.seconds(5)
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 await metrics.refresh()
                 try? await Task.sleep(for: MetricsService.interval)

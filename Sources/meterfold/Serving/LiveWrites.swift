@@ -1,4 +1,5 @@
 import Access
+import Admission
 import Ingest
 import MeterModel
 import NIOCore

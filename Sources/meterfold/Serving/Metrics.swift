@@ -103,19 +103,19 @@ struct MetricsText {
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
     }
 
-    mutating func sample(_ name: String, _ labels: KeyValuePairs<String, String> = [:], _ value: String) {
+    mutating func sample(_ name: String, _ labels: KeyValuePairs<String, String>, _ value: String) {
         let words = labels.map { "\($0.key)=\"\(MetricsText.escaped($0.value))\"" }.joined(separator: ",")
         text += labels.isEmpty ? "\(name) \(value)\n" : "\(name){\(words)} \(value)\n"
     }
 
     mutating func gauge(_ name: String, _ help: String, _ value: String) {
         begin(name, "gauge", help)
-        sample(name, value)
+        sample(name, [:], value)
     }
 
     mutating func counter(_ name: String, _ help: String, _ value: Int) {
         begin(name, "counter", help)
-        sample(name, "\(value)")
+        sample(name, [:], "\(value)")
     }
 
     /// `counts` has one bucket more than there are bounds.
@@ -128,8 +128,8 @@ struct MetricsText {
         }
         total += counts.last ?? 0
         sample("\(name)_bucket", ["le": "+Inf"], "\(total)")
-        sample("\(name)_sum", "\(sum)")
-        sample("\(name)_count", "\(total)")
+        sample("\(name)_sum", [:], "\(sum)")
+        sample("\(name)_count", [:], "\(total)")
     }
 
     private static func escaped(_ text: String) -> String {

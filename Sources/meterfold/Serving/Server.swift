@@ -12,6 +12,7 @@ import QueryAPI
 import ServiceLifecycle
 import Synchronization
 import Telegrams
+import UnixSignals
 
 /// The whole server: opens what it works on, listens, and ends in order.
 ///

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Notifications
 
@@ -172,14 +173,19 @@ struct ServeSettings {
 
     /// The settings in force, a line each, with nothing secret in them.
     var lines: [String] {
-        var lines = [
-            "serve.tcp: \(tcp)", "serve.http: \(http)",
-            "serve.tls: \(tls.map { "\($0.certificate), key \($0.key)" + ($0.clientCA.map { ", clients by \($0)" } ?? "") } ?? "off")",
-            "serve.requireTokens: \(requiresTokens ? "on" : "off")", "serve.connections: \(connectionCount)",
-            "serve.connectionsPerAddress: \(connectionCountPerAddress)", "serve.idleSeconds: \(idleSeconds)",
-            "serve.drainSeconds: \(drainSeconds)", "serve.diskReserveBytes: \(diskReserveByteCount)",
-            "serve.log.format: \(logFormat.rawValue)", "serve.log.level: \(logLevel.rawValue)",
+        var tlsText = "off"
+        if let tls {
+            tlsText = "\(tls.certificate), key \(tls.key)"
+            if let clientCA = tls.clientCA { tlsText += ", clients by \(clientCA)" }
+        }
+        let values: [(String, String)] = [
+            ("tcp", tcp.description), ("http", http.description), ("tls", tlsText),
+            ("requireTokens", requiresTokens ? "on" : "off"), ("connections", String(connectionCount)),
+            ("connectionsPerAddress", String(connectionCountPerAddress)), ("idleSeconds", String(idleSeconds)),
+            ("drainSeconds", String(drainSeconds)), ("diskReserveBytes", String(diskReserveByteCount)),
+            ("log.format", logFormat.rawValue), ("log.level", logLevel.rawValue),
         ]
+        var lines = values.map { "serve.\($0.0): \($0.1)" }
         for channel in channels {
             lines.append(
                 "push.channels.\(channel.name): \(ServeSettings.redacted(channel.url)), "
