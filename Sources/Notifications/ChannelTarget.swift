@@ -11,7 +11,7 @@ struct ChannelTarget: Hashable, Sendable {
     /// - Throws: `ChannelFault` where the URL is none, or not one the channel may use.
     init(_ channel: ChannelConfiguration) throws(ChannelFault) {
         guard let parts = URLComponents(string: channel.url), let scheme = parts.scheme?.lowercased(),
-            ["http", "https"].contains(scheme), var host = parts.host, !host.isEmpty
+            ["http", "https"].contains(scheme), var host = parts.encodedHost, !host.isEmpty
         else {
             throw ChannelFault(channel.name, "'\(channel.url)' is no URL of a receiver", hint: "https://HOST/PATH")
         }
