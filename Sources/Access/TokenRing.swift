@@ -4,9 +4,9 @@ import Synchronization
 
 /// The tokens of a data directory, at hand to answer whom one stands for.
 ///
-/// Invariants: what it knows is one whole version of the file; a version that cannot be read lets nobody in; the file is
-/// looked at when a token comes, `lookIntervalMilliseconds` after the last look at the earliest, so that a revoked token
-/// is refused that soon without a restart. Safe to use from any thread.
+/// Invariants: what it knows is one whole version of the file; a version that cannot be read lets nobody in; the file
+/// is looked at when a token comes, `lookIntervalMilliseconds` after the last look at the earliest, so that a revoked
+/// token is refused that soon without a restart. Safe to use from any thread.
 package final class TokenRing: Authorizing {
     /// How long a change of the file may go unseen, in milliseconds.
     package static let lookIntervalMilliseconds: Int64 = 1000

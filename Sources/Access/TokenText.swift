@@ -8,8 +8,8 @@ struct TokenText: Hashable, Sendable {
     static let prefix = "mf"
     /// Characters of an id: 50 random bits, enough that ids do not meet by chance among `TokenStore.maximumTokenCount`.
     static let idLength = 10
-    /// Characters of a secret: 260 random bits. Nobody guesses so many, which is why its plain SHA-256 is stored: a slow
-    /// hash helps where people choose passwords, and would only slow each request down here.
+    /// Characters of a secret: 260 random bits. Nobody guesses so many, which is why its plain SHA-256 is stored: a
+    /// slow hash helps where people choose passwords, and would only slow each request down here.
     static let secretLength = 52
 
     /// RFC 4648 base32 in lower case: one case, no character that needs quoting anywhere.

@@ -44,9 +44,7 @@ final class ChannelClients: Sendable {
 
     private let state = Mutex(State())
 
-    /// The client for an attempt, to be given back after it.
-    ///
-    /// - Parameter addresses: those that were checked now, one at least.
+    /// The client for an attempt, to be given back after it; `addresses` are those that were checked now, one at least.
     func client(_ channel: ChannelConfiguration, host: String, addresses: [String]) throws -> Client {
         var surplus: Client?
         let client = try state.withLock { state in

@@ -10,8 +10,10 @@ struct ChannelTarget: Hashable, Sendable {
 
     /// - Throws: `ChannelFault` where the URL is none, or not one the channel may use.
     init(_ channel: ChannelConfiguration) throws(ChannelFault) {
-        guard let parts = URLComponents(string: channel.url), let scheme = parts.scheme?.lowercased(),
-            ["http", "https"].contains(scheme), var host = parts.host, !host.isEmpty
+        // Other spellings would be read in one way by the check and in another by the connection.
+        guard channel.url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+            let parts = URLComponents(string: channel.url), let scheme = parts.scheme?.lowercased(),
+            ["http", "https"].contains(scheme), var host = parts.encodedHost, !host.isEmpty
         else {
             throw ChannelFault(channel.name, "'\(channel.url)' is no URL of a receiver", hint: "https://HOST/PATH")
         }
@@ -23,7 +25,6 @@ struct ChannelTarget: Hashable, Sendable {
             )
         }
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        // Other spellings would be read in one way by the check and in another by the connection.
         guard host.utf8.allSatisfy(Self.isPlain) else {
             throw ChannelFault(channel.name, "'\(host)' is no plain host name", hint: "write it in ASCII, as DNS does")
         }

@@ -49,9 +49,8 @@ struct Circuit: Sendable {
         rest = nil
     }
 
-    /// - Parameters:
-    ///   - restMilliseconds: how long the receiver asked to be left alone.
-    ///   - stretch: from 1 up, by which the time it is open is drawn out.
+    /// An attempt failed. `restMilliseconds` is how long the receiver asked to be left alone; `stretch`, from 1 up,
+    /// draws out the time it is open.
     mutating func failed(at now: Instant, restMilliseconds: Int64?, stretch: Double) {
         consecutiveFailures += 1
         if let restMilliseconds {

@@ -91,9 +91,7 @@ struct DeliveryBook {
     private var settled = SettledMemory(capacity: DeliveryBook.settledMemoryCount)
     private var nextMark: UInt64 = 0
 
-    /// - Parameters:
-    ///   - channels: one at least.
-    ///   - capacity: how many jobs are at hand at most.
+    /// Nothing is at hand yet; `channels` are one at least, and `capacity` is how many jobs are at hand at most.
     init(channels: [ChannelConfiguration], capacity: Int, chance: any Chance) {
         precondition(!channels.isEmpty && capacity > 0)
         lanes = channels.map { Lane(configuration: $0) }

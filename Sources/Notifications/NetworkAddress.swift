@@ -5,8 +5,8 @@ struct NetworkAddress: Hashable, Sendable {
     /// 4 or 16, as on the wire.
     let bytes: [UInt8]
 
-    /// - Parameter text: dotted or with colons, without brackets and scope.
-    /// - Returns: nil where it is no address. Short forms of IPv4 such as `127.1` are none.
+    /// Nil where the text is no address, dotted or with colons, without brackets and scope. Short forms of IPv4 such as
+    /// `127.1` are none.
     init?(_ text: String) {
         var four = in_addr()
         var six = in6_addr()

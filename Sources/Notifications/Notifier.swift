@@ -106,9 +106,10 @@ package actor Notifier {
     /// - Throws: what the queue or the log threw.
     package func run() async throws {
         do {
+            // A task that fails cancels the group, not this body: hence it is the group that is asked.
             try await withThrowingDiscardingTaskGroup { group in
                 group.addTask { try await self.page() }
-                while !isStopping, !Task.isCancelled {
+                while !isStopping, !group.isCancelled {
                     takeOffers()
                     for attempt in book.beginAttempts(at: clock.now()) {
                         tasks += 1
@@ -118,12 +119,12 @@ package actor Notifier {
                     await bell.wait(until: book.nextDue(), pause)
                 }
                 let end = Instant(milliseconds: clock.now().milliseconds + limits.graceMilliseconds)
-                while tasks > 0, !Task.isCancelled, clock.now() < end {
+                while tasks > 0, !group.isCancelled, clock.now() < end {
                     settle(in: &group)
                     if tasks > 0 { await bell.wait(until: end, pause) }
                 }
                 settle(in: &group)
-                while tasks > 0, !Task.isCancelled, clock.now() < end { await bell.wait(until: end, pause) }
+                while tasks > 0, !group.isCancelled, clock.now() < end { await bell.wait(until: end, pause) }
                 group.cancelAll()
             }
         } catch  where Task.isCancelled || error is CancellationError {

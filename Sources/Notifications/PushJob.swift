@@ -78,11 +78,8 @@ package struct PushJob: Hashable, Sendable {
 
 /// Where push jobs come from: the views.
 package protocol PushQueue: Sendable {
-    /// The jobs whose state is `pending` or `failed`, by the position of their request, then by the bytes of their id.
-    ///
-    /// - Parameters:
-    ///   - last: only jobs after this one in that order; nil: from the first.
-    ///   - limit: how many at most. Fewer come only where there are no more.
+    /// The jobs whose state is `pending` or `failed`, by the position of their request, then by the bytes of their id:
+    /// those after `last` in that order (nil: from the first), at most `limit`. Fewer come only where no more are.
     func pending(after last: PushJob?, limit: Int) async throws -> [PushJob]
 
     /// Whether a job has been overtaken: a `crossed` or reminder job by the end of its episode, a `cleared` job by its

@@ -9,8 +9,9 @@ package struct WebhookSigner: Sendable {
     /// Bytes of a secret.
     static let secretByteCounts = 24...64
 
+    /// Nil where a secret cannot be used.
+    ///
     /// - Parameter secrets: `whsec_…`, one at least; each signs, the first first.
-    /// - Returns: nil where one cannot be used.
     package init?(secrets: [String]) {
         let keys = secrets.compactMap { Self.key($0) }
         guard !keys.isEmpty, keys.count == secrets.count else { return nil }
@@ -25,12 +26,8 @@ package struct WebhookSigner: Sendable {
         return SymmetricKey(data: bytes)
     }
 
-    /// The value of `webhook-signature`.
-    ///
-    /// - Parameters:
-    ///   - id: the value of `webhook-id`.
-    ///   - timestamp: that of `webhook-timestamp`, in Unix seconds.
-    ///   - body: the bytes as they are sent.
+    /// The value of `webhook-signature`, for those of `webhook-id` and of `webhook-timestamp` (Unix seconds) and the
+    /// bytes of the body as they are sent.
     package func signature(id: String, timestamp: Int64, body: [UInt8]) -> String {
         let signed = Array("\(id).\(timestamp).".utf8) + body
         return keys.map { key in

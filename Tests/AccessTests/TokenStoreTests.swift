@@ -112,7 +112,7 @@ struct TokenStoreTests {
     func `A line that is not understood is named, and the file left alone`(_ line: String) throws {
         let room = try Room()
         let store = TokenStore(directory: room.path, clock: SetClock())
-        try store.create(rights: [.read])
+        _ = try store.create(rights: [.read])
         let damaged = try String(contentsOfFile: room.tokens, encoding: .utf8) + line + "\n"
         try damaged.write(toFile: room.tokens, atomically: true, encoding: .utf8)
         let fault = #expect(throws: TokenFault.self) { try store.create(rights: [.read]) }
