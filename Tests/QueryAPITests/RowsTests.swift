@@ -52,8 +52,6 @@ import Testing
             let unknown = try await asker.get("/v1/devices/E-9")
             #expect(unknown.status == 404 && unknown.problem == "unknown-device")
             #expect(unknown.object["position"] as? Int == 42)
-            let nonsense = try await asker.get("/v1/devices/%FF/balance")
-            #expect(nonsense.problem == "bad-parameter", "\(nonsense.status) \(nonsense.text)")
         }
     }
 

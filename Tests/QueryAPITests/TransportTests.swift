@@ -82,6 +82,11 @@ import Testing
             let request = "POST /v1/none HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
             let ended = try await exchange(port, request + request)
             #expect(ended.components(separatedBy: "HTTP/1.1 404").count == 2)
+            let head = "Host: x\r\nAuthorization: Bearer reader\r\nConnection: close\r\n\r\n"
+            for path in ["/v1/devices/%FF", "/v1/devices/%F", "/v1/balance?%C3=1"] {
+                let answer = try await exchange(port, "GET \(path) HTTP/1.1\r\n\(head)")
+                #expect(answer.contains("\"code\": \"bad-parameter\""), "\(path): \(answer)")
+            }
         }
     }
 
