@@ -13,7 +13,9 @@ package enum BodyFault: Error, Hashable, Sendable {
 ///
 /// Nothing is read ahead: whoever asks slowly makes the sender wait.
 package struct BodyBytes: AsyncSequence, Sendable {
+    /// A piece as it came.
     package typealias Element = ByteBuffer
+    /// Why there may be no more of them.
     package typealias Failure = BodyFault
 
     private let body: RequestBody
@@ -33,6 +35,7 @@ package struct BodyBytes: AsyncSequence, Sendable {
         maximumByteCount = .max
     }
 
+    /// Begins to read; once.
     package func makeAsyncIterator() -> Iterator {
         Iterator(wire: Wire(body.makeAsyncIterator()), left: maximumByteCount)
     }

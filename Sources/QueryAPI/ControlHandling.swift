@@ -20,5 +20,6 @@ package protocol ControlHandling: Sendable {
     ///   - command: its name.
     ///   - arguments: the values given for each name, in their order.
     ///   - body: its input, of any length; reading slowly pushes back on the sender.
+    /// - Returns: what it answered.
     func run(_ command: String, arguments: [String: [String]], body: BodyBytes) async -> ControlAnswer
 }

@@ -42,12 +42,13 @@ struct FeedStream: Sendable {
         // Something at once, so that the reader knows that he is connected.
         try await writer.write(ByteBuffer(string: ": \(feed.position.rawValue)\n\n"))
         guard try await writeNews(&cursor, isFirst: true, to: &writer) else { return }
+        var told = position
         for await signal in signals {
-            let before = cursor.position
             guard try await writeNews(&cursor, isFirst: false, to: &writer) else { return }
             guard case .beat = signal else { continue }
             // An id without data moves the reader on, though nothing of his happened.
-            let id = cursor.position > before ? "id: \(cursor.position.rawValue)\n" : ""
+            let id = cursor.position > told ? "id: \(cursor.position.rawValue)\n" : ""
+            told = cursor.position
             try await writer.write(ByteBuffer(string: ": heartbeat\n\(id)\n"))
         }
     }

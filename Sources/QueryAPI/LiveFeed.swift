@@ -69,6 +69,7 @@ package protocol LiveFeed: Sendable {
     /// - Parameters:
     ///   - cursor: where the reader is.
     ///   - maximumCount: items at most.
+    /// - Returns: items, or that there is a gap.
     func read(_ cursor: inout FeedCursor, maximumCount: Int) -> FeedPiece
 
     /// Wakes a reader whenever there may be something new, once for any number of things. It ends when the feed is

@@ -23,6 +23,7 @@ struct QueryParameters: Sendable {
     /// The value of each name.
     ///
     /// - Parameter names: those that may be there.
+    /// - Returns: the values by name.
     /// - Throws: `Problem` of another name, and of one that is there twice.
     func single(among names: [String]) throws -> [String: String] {
         var values: [String: String] = [:]

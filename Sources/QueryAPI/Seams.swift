@@ -29,6 +29,7 @@ package protocol Explaining: Sendable {
     ///   - device: whose.
     ///   - day: of one local day; nil: of all.
     /// - Returns: one JSON value in UTF-8; nil for an unknown device.
+    /// - Throws: what keeps it from being worked out.
     func explain(device: String, day: LocalDate?) async throws -> [UInt8]?
 }
 

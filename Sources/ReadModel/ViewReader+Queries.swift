@@ -46,6 +46,8 @@ struct QueryRun {
     ///   - condition: what its rows fulfil besides.
     ///   - resumed: which rows lie after the key where the page begins; the key's components are `?2`, `?3`, …
     ///   - order: the order of the rows.
+    /// - Returns: the statement, ready to be stepped through.
+    /// - Throws: `ViewError`.
     func statement(
         _ head: String,
         where condition: String? = nil,
@@ -82,6 +84,7 @@ struct QueryRun {
     ///   - rows: the statement.
     ///   - key: the key of the row that is there.
     ///   - body: looks at the row that is there, and hands it on if it is wanted.
+    /// - Throws: `ViewError`, and what `body` throws.
     func forEach(_ rows: SQLStatement, key: () -> [ViewCursor.Component], _ body: () throws -> Void) throws {
         while try rows.step() {
             guard walk.mayGoOn() else { return rows.reset() }

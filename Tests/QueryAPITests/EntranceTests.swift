@@ -1,5 +1,9 @@
 import Access
+import AsyncHTTPClient
+import HTTPTypes
 import MeterModel
+import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import QueryAPI
@@ -14,7 +18,7 @@ import Testing
                 let path = endpoint.path.replacing("{device}", with: "E-1").replacing("{command}", with: "x")
                 func status(_ token: String?) async throws -> Int {
                     var request = asker.bearing(token).request(.init(rawValue: endpoint.method.rawValue), path)
-                    if endpoint.method == .post { request.body = .bytes([UInt8](), length: .known(0)) }
+                    if endpoint.method == .post { request.body = .bytes(ByteBuffer()) }
                     return try await asker.bearing(token).send(request).status
                 }
                 #expect(try await status(nil) == 401, "\(path)")

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import MeterModel
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import QueryAPI
@@ -22,11 +23,15 @@ import Testing
         }
         #expect(entries.map(\.item.position.rawValue) == [11, 12, 12] && through == Position(12))
         #expect(entries.map(\.isLast) == [true, false, true])
-        #expect(ring.read(&cursor, maximumCount: 3) == .items([.init(item: item(13), isLast: true)], through: Position(15)))
+        #expect(
+            ring.read(&cursor, maximumCount: 3) == .items([.init(item: item(13), isLast: true)], through: Position(15))
+        )
         #expect(ring.position == Position(15))
         // Who begins later finds what is remembered, and nothing of what was before his position.
         var later = FeedCursor(after: Position(12))
-        #expect(ring.read(&later, maximumCount: 9) == .items([.init(item: item(13), isLast: true)], through: Position(15)))
+        #expect(
+            ring.read(&later, maximumCount: 9) == .items([.init(item: item(13), isLast: true)], through: Position(15))
+        )
         ring.publish([item(16), item(17), item(18), item(19), item(20)])
         #expect(ring.read(&cursor, maximumCount: 9) == .gap(through: Position(16)))
         var early = FeedCursor(after: Position(15))
@@ -128,7 +133,8 @@ import Testing
 }
 
 /// Reads server-sent events, block by block, the lines of each joined by `|`.
-private final class FeedReader {
+// Safety: each belongs to one test, which asks it one thing after the other.
+private final class FeedReader: @unchecked Sendable {
     private let response: HTTPClientResponse
     private var bytes: HTTPClientResponse.Body.AsyncIterator
     private var pending: [UInt8] = []
@@ -144,6 +150,7 @@ private final class FeedReader {
 
     func head(_ name: String) -> String? { response.headers.first(name: name) }
 
+    @concurrent
     func nextBlock() async throws -> String? {
         while true {
             if let end = pending.firstRange(of: Array("\n\n".utf8)) {

@@ -169,6 +169,10 @@ struct ScriptedControl: ControlHandling {
             return ControlAnswer(exitCode: 1, out: "", err: "broke off")
         }
         let words = arguments.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.joined(separator: ","))" }
-        return ControlAnswer(exitCode: 2, out: "\(command) \(words.joined(separator: " ")) \(count)", err: "a \"word\"\n")
+        return ControlAnswer(
+            exitCode: 2,
+            out: "\(command) \(words.joined(separator: " ")) \(count)",
+            err: "a \"word\"\n"
+        )
     }
 }

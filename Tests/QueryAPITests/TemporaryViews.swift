@@ -35,7 +35,13 @@ final class TemporaryViews {
     private static func put(_ index: Int, _ writer: ViewWriter) throws {
         let device = UInt32(index)
         try writer.putDevice(
-            DeviceRow(deviceID: device, device: name(index), utility: .electricity, unit: .kilowattHour, dimension: .energy)
+            DeviceRow(
+                deviceID: device,
+                device: name(index),
+                utility: .electricity,
+                unit: .kilowattHour,
+                dimension: .energy
+            )
         )
         try writer.putSeries(device, device: device, register: "1-0:1.8.0")
         for offset in 0..<3 {
@@ -56,7 +62,13 @@ final class TemporaryViews {
                 BalanceRow(deviceID: device, currency: currency, charges: .zero, topUps: .zero, asOf: nil)
             )
         }
-        let line = LedgerLine(day: LocalDate(dayNumber: firstDay), kind: .energy, period: "p", quantityMilli: 1, amount: .zero)
+        let line = LedgerLine(
+            day: LocalDate(dayNumber: firstDay),
+            kind: .energy,
+            period: "p",
+            quantityMilli: 1,
+            amount: .zero
+        )
         try writer.replaceLedgerDays(device: device, from: nil, to: nil, lines: [line])
         let episode = EpisodeRow(
             deviceID: device,

@@ -1,7 +1,9 @@
+import Access
 import AsyncHTTPClient
 import Foundation
 import MeterModel
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import QueryAPI
@@ -13,7 +15,8 @@ import Testing
         try await setup.run { asker in
             let sender = asker.bearing("sender")
             let reply = try await sender.post(
-                "/v1/readings?format=ndjson&profile=toon&source=a+b&precision=ms", body,
+                "/v1/readings?format=ndjson&profile=toon&source=a+b&precision=ms",
+                body,
                 [("Content-Encoding", "gzip"), ("Content-Type", "application/x-ndjson; charset=utf-8")]
             )
             #expect(reply.status == 200)
@@ -49,14 +52,11 @@ import Testing
         try await setup.run { asker in
             let reply = try await asker.bearing("sender").post("/v1/readings", "x")
             #expect(reply.status == 200 && reply.header("Meterfold-Position") == "12")
-            #expect(
-                reply.text.hasPrefix(
-                    """
-                    {"accepted": 3, "rejected": 150, "duplicates": 1, "reasons": {"bad-json": 148, "value-range": 2}, \
-                    "errors": [{"line": 1, "code": "bad-json", "text": "no \\"JSON\\""}, 
-                    """.trimmed
-                )
-            )
+            let start = """
+                {"accepted": 3, "rejected": 150, "duplicates": 1, "reasons": {"bad-json": 148, "value-range": 2}, \
+                "errors": [{"line": 1, "code": "bad-json", "text": "no \\"JSON\\""}
+                """
+            #expect(reply.text.hasPrefix(start))
             #expect(reply.text.hasSuffix("\"firstPosition\": 10, \"lastPosition\": 12, \"durable\": 12}"))
             #expect((reply.object["errors"] as? [Any])?.count == IntakeAnswer.refusedLineMaximum)
             let all = try await asker.bearing("sender").post("/v1/readings", "x")
@@ -195,8 +195,4 @@ private struct Pieces: AsyncSequence, Sendable {
     }
 
     func makeAsyncIterator() -> AsyncIterator { AsyncIterator(left: count, byteCount: byteCount) }
-}
-
-extension String {
-    fileprivate var trimmed: String { hasSuffix(" ") ? String(dropLast()) : self }
 }

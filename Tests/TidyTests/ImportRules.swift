@@ -17,7 +17,7 @@ enum ImportRules {
         "Notifications": ["MeterModel", "AsyncHTTPClient", "Crypto", "Logging", "NIOCore", "NIOHTTP1"],
         "QueryAPI": [
             "MeterModel", "ReadModel", "Access", "Hummingbird", "HummingbirdTLS", "HummingbirdCore", "HTTPTypes",
-            "Logging", "NIOCore", "NIOSSL", "ServiceLifecycle",
+            "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "ServiceLifecycle",
         ],
         "Listening": ["MeterModel", "Access", "Ingest", "Logging", "NIOCore", "NIOPosix", "NIOSSL"],
         "meterfold": [
