@@ -150,7 +150,11 @@ package final class LiveProjector: @unchecked Sendable {
         _ body: @escaping @Sendable (ViewProjector, SeriesDirectory) throws -> T
     ) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
-            enqueue(after: position) { continuation.resume(with: $0) } body: { try body($0, $1) }
+            enqueue(after: position) {
+                continuation.resume(with: $0)
+            } body: {
+                try body($0, $1)
+            }
         }
     }
 

@@ -83,7 +83,8 @@ final class LiveCore: Sendable {
         // The views are folded on their own thread while this one reads what decides about acceptance.
         projector.start()
         let admission = try LiveCore.admission(directory, zones, through: head)
-        let live = LiveIntake(
+        // Safety: the writer is kept beside it only to be closed once the intake's thread has ended.
+        nonisolated(unsafe) let live = LiveIntake(
             writer: writer,
             admission: admission,
             clock: clock,

@@ -52,7 +52,8 @@ final class LiveFollower: ProjectionFollowing {
         line.add("balanceAfter", job.episode?.balanceAfter.exactText)
         line.add("currency", job.currency?.description)
         line.add("position", Int64(job.row.requestedPosition.rawValue))
-        let kind: FeedItem.Kind = job.row.kind == "crossed" ? .crossed : job.row.kind == "cleared" ? .cleared : .reminder
+        let kind: FeedItem.Kind =
+            job.row.kind == "crossed" ? .crossed : job.row.kind == "cleared" ? .cleared : .reminder
         return FeedItem(position: position, kind: kind, device: job.device, data: Array(line.text.utf8))
     }
 

@@ -64,15 +64,27 @@ final class Metrics: ServerState {
         text.gauge("meterfold_queue_bytes", "Bytes received and not yet taken in.", "\(core.intake.waitingByteCount)")
         text.gauge("meterfold_log_position", "The last durable position.", "\(durable)")
         text.gauge("meterfold_views_position", "The position that the views speak for.", "\(committed)")
-        text.gauge("meterfold_views_lag_events", "Events that the views do not show yet.", "\(durable - min(durable, committed))")
+        text.gauge(
+            "meterfold_views_lag_events",
+            "Events that the views do not show yet.",
+            "\(durable - min(durable, committed))"
+        )
         text.gauge("meterfold_disk_free_bytes", "Free bytes of the data directory's disk.", "\(disk.freeByteCount)")
         text.gauge("meterfold_ingest_held", "1 while nothing is taken in.", core.intake.isHoldingOff ? "1" : "0")
         text.gauge("meterfold_ready", "1 while it serves.", readiness().isReady ? "1" : "0")
         if let listener = listenerBox.withLock({ $0 }) {
             let seen = listener.figures
             text.gauge("meterfold_connections", "Open connections that send lines.", "\(seen.openCount)")
-            text.counter("meterfold_connections_accepted_total", "Connections taken since the start.", seen.acceptedCount)
-            text.counter("meterfold_connections_refused_total", "Connections that were one too many.", seen.refusedCount)
+            text.counter(
+                "meterfold_connections_accepted_total",
+                "Connections taken since the start.",
+                seen.acceptedCount
+            )
+            text.counter(
+                "meterfold_connections_refused_total",
+                "Connections that were one too many.",
+                seen.refusedCount
+            )
             text.counter("meterfold_connections_ended_total", "Connections that the server ended.", seen.faultCount)
         }
         let slow = slow.withLock { $0 }
@@ -85,8 +97,16 @@ final class Metrics: ServerState {
         text.begin("meterfold_channel_attempts_total", "counter", "Attempts since the start, by outcome.")
         for channel in slow.channels {
             let name = channel.name
-            text.sample("meterfold_channel_attempts_total", ["channel": name, "outcome": "delivered"], "\(channel.delivered)")
-            text.sample("meterfold_channel_attempts_total", ["channel": name, "outcome": "failed"], "\(channel.failed)")
+            text.sample(
+                "meterfold_channel_attempts_total",
+                ["channel": name, "outcome": "delivered"],
+                "\(channel.delivered)"
+            )
+            text.sample(
+                "meterfold_channel_attempts_total",
+                ["channel": name, "outcome": "failed"],
+                "\(channel.failed)"
+            )
         }
         return text.bytes
     }

@@ -14,19 +14,32 @@ struct ServeCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var location: DataOption
-    @Option(help: ArgumentHelp("Where lines come in; port 0 picks one. 127.0.0.1:4090 if not said.", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp("Where lines come in; port 0 picks one. 127.0.0.1:4090 if not said.", valueName: "host:port")
+    )
     var tcp: String?
-    @Option(help: ArgumentHelp("Where HTTP comes in; port 0 picks one. 127.0.0.1:4091 if not said.", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp("Where HTTP comes in; port 0 picks one. 127.0.0.1:4091 if not said.", valueName: "host:port")
+    )
     var http: String?
     @Option(help: ArgumentHelp("The server's certificate, with its chain behind it, as PEM.", valueName: "file"))
     var certificate: String?
     @Option(help: ArgumentHelp("The certificate's key, as PEM.", valueName: "file")) var key: String?
-    @Option(help: ArgumentHelp("Who signs the clients' certificates, as PEM; clients then need one.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Who signs the clients' certificates, as PEM; clients then need one.", valueName: "file")
+    )
     var clientCA: String?
-    @Option(help: ArgumentHelp("Whether everybody needs a token: on or off; off is the rule on loopback.", valueName: "on|off"))
+    @Option(
+        help: ArgumentHelp(
+            "Whether everybody needs a token: on or off; off is the rule on loopback.",
+            valueName: "on|off"
+        )
+    )
     var requireTokens: String?
-    @Option(help: ArgumentHelp("Lines for people, or JSON objects: text or json.", valueName: "form")) var logFormat: String?
-    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level")) var logLevel: String?
+    @Option(help: ArgumentHelp("Lines for people, or JSON objects: text or json.", valueName: "form")) var logFormat:
+        String?
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
+    var logLevel: String?
     @Flag(help: "Prints the settings in force, nothing secret, and ends.") var printConfig = false
 
     func run() async throws {
