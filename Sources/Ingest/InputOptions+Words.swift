@@ -25,7 +25,7 @@ extension InputOptions {
     /// - Throws: `ParameterFault` for a word that cannot be understood.
     package mutating func apply(
         _ words: [String: String],
-        profile find: (String) throws(ProfileError) -> InputProfile?
+        profile: (String) throws(ProfileError) -> InputProfile?
     ) throws(ParameterFault) {
         format = try words.value("format", or: format) { InputFormat(rawValue: $0) }
         precision = try words.value("precision", or: precision) { TimestampPrecision(rawValue: $0) } ?? precision
@@ -35,10 +35,10 @@ extension InputOptions {
         device = try words.value("device", or: device) { Name.isValid($0) ? $0 : nil }
         guard let name = words["profile"] else { return }
         do throws(ProfileError) {
-            guard let found = try find(name) else {
+            guard let found = try profile(name) else {
                 throw ProfileError(source: name, line: nil, text: "no profile is called so here")
             }
-            profile = found
+            self.profile = found
         } catch {
             throw ParameterFault(name: "profile", text: error.text)
         }

@@ -56,6 +56,7 @@ package final class LineSession: @unchecked Sendable {
     ///   - generation: changes when `names` is begun anew.
     ///   - batch: emptied first.
     ///   - body: gets the batch, and the bytes that its offsets count in.
+    /// - Throws: `SessionFault`, `InputFault.unknownFormat`, and what `body` throws.
     func decode(
         _ bytes: [UInt8],
         isLast: Bool,

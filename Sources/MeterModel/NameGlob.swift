@@ -3,8 +3,9 @@ public struct NameGlob: Hashable, Sendable {
     /// The pattern as it was given.
     public let pattern: String
 
+    /// Nil of what cannot be a pattern of names.
+    ///
     /// - Parameter pattern: 1 to 128 bytes.
-    /// - Returns: nil of what cannot be a pattern of names.
     public init?(_ pattern: String) {
         guard Name.isValid(pattern) else { return nil }
         self.pattern = pattern

@@ -160,7 +160,12 @@ package final class LiveProjector: @unchecked Sendable {
 
     /// As `perform`, holding up the calling thread.
     ///
-    /// - Parameter afterCommit: whether the views show everything folded when `body` runs.
+    /// - Parameters:
+    ///   - position: durable, and folded before `body` runs.
+    ///   - afterCommit: whether the views show everything folded when `body` runs.
+    ///   - body: as in `perform`.
+    /// - Returns: what `body` returns.
+    /// - Throws: what `body` throws, or what ended the projector.
     package func performAndWait<T: Sendable>(
         after position: Position,
         afterCommit: Bool = false,

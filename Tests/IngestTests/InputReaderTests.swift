@@ -120,7 +120,7 @@ struct Read {
                 let source = try InputSource(path: path)
                 #expect(source.readByteCount == 0)
                 var chunk = [UInt8](repeating: 0, count: 1000)
-                while try source.read(into: &chunk) > 0 {}
+                while try source.readChunk(&chunk) > 0 {}
                 #expect(source.readByteCount == UInt64(bytes.count))
             }
         }

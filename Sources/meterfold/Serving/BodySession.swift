@@ -43,6 +43,7 @@ final class BodySession: SessionFollowing {
     /// Waits until everything handed in is durable or refused.
     ///
     /// - Parameter isWhole: whether the input has come to its end; if not, an unfinished line is not taken in.
+    /// - Returns: what came of it, and why it ended where that was before its input did.
     func finish(isWhole: Bool = true) async -> (SessionSummary, SessionFault?) {
         if let session {
             if isWhole { intake.take([], isLast: true, from: session) } else { intake.end(session, nil) }

@@ -24,6 +24,7 @@ struct AppConfiguration {
     /// - Parameters:
     ///   - directory: whose file is read.
     ///   - flags: what flags of the command line say, by key.
+    /// - Returns: what is in force.
     /// - Throws: `Failure` naming the file and line, the variable or the flag of what cannot be understood.
     static func load(_ directory: DataDirectory, flags: [String: String] = [:]) throws -> AppConfiguration {
         let file = try SettingsFile(path: directory.configuration)
