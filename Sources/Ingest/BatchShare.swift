@@ -1,8 +1,8 @@
 import EventStorage
 import MeterModel
 
-/// What of a batch one sender brought: enough to tell the lowest and the highest of its positions once the log has sorted
-/// the batch.
+/// What of a batch one sender brought: enough to tell the lowest and the highest of its positions once the log has
+/// sorted the batch.
 ///
 /// Positions within a run of readings follow the devices' numbers, so arrival alone does not tell it.
 struct BatchShare {

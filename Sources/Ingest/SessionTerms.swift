@@ -35,6 +35,7 @@ package struct SessionTerms: Sendable {
 
 /// Why a session ended before its input did: a stable code, and words for a person. Contract: `err 0 <code> <text>`.
 package struct SessionFault: Error, Hashable, Sendable {
+    /// Which fault it is; the raw value is the code.
     package enum Code: String, Sendable, CaseIterable {
         /// The first line cannot be understood.
         case badFirstLine = "bad-first-line"

@@ -1,3 +1,5 @@
+import Ingest
+
 /// A line that the receiver did not take.
 package struct SendRefusal: Equatable, Sendable {
     /// Counted from 1 in the source, whatever connection it went over.
@@ -67,11 +69,7 @@ package enum SendFault: Error, Equatable, Sendable {
 /// Why a receiver closes a connection, as far as it matters to who sends.
 enum ConnectionRefusals {
     /// Codes that no further attempt will change: the first line or the token is wrong.
-    private static let final: Set<String> = [
-        "missing-token", "bad-token", "unauthorized", "forbidden", "not-allowed", "bad-first-line", "bad-handshake",
-        "unknown-version", "unknown-profile", "unknown-format", "unknown-field", "unknown-key", "missing-field",
-        "value-syntax", "bad-json", "bad-utf8", "line-too-long",
-    ]
+    private static let final: Set<SessionFault.Code> = [.badFirstLine, .unauthorized, .notAllowed, .unreadableInput]
 
-    static func isFinal(_ code: String) -> Bool { final.contains(code) }
+    static func isFinal(_ code: String) -> Bool { SessionFault.Code(rawValue: code).map(final.contains) ?? false }
 }

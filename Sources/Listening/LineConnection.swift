@@ -23,12 +23,12 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
     private var address: String?
     private var unconsumedByteCount = 0
     private var unreadByteCount = 0
-    private var readByteCount = 0
     private var isReading = false
     private var hasHandedInEnd = false
     private var isClosing = false
     private var waitsForRoom = false
     private var lastActivity = NIODeadline.now()
+    private var idleCheck: Scheduled<Void>?
 
     init(
         _ channel: any Channel,
@@ -79,11 +79,12 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
             context.close(promise: nil)
             return
         }
-        scheduleIdleCheck(context, after: min(limits.greetingSeconds, limits.idleSeconds))
+        scheduleIdleCheck(context, after: .seconds(limits.idleSeconds))
         readOn()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        idleCheck?.cancel()
         handInEnd(fault: nil)
         table.remove(self, address: address)
         self.context = nil
@@ -116,7 +117,6 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         guard !hasHandedInEnd, !isClosing, let session, buffer.readableBytes > 0 else { return }
         lastActivity = .now()
         unconsumedByteCount += buffer.readableBytes
-        readByteCount &+= buffer.readableBytes
         intake.take(Array(buffer.readableBytesView), isLast: false, from: session)
     }
 
@@ -158,21 +158,16 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         context.read()
     }
 
-    /// Looks from time to time whether it was silent for too long.
-    private func scheduleIdleCheck(_ context: ChannelHandlerContext, after seconds: Int64) {
-        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(seconds)) { [weak self] in
+    /// Looks after a while whether it was silent for too long, and so on.
+    private func scheduleIdleCheck(_ context: ChannelHandlerContext, after amount: TimeAmount) {
+        idleCheck = context.eventLoop.assumeIsolated().scheduleTask(in: amount) { [weak self] in
             guard let self, let context = self.context, !isClosing else { return }
-            let bound = readByteCount == 0 ? min(limits.greetingSeconds, limits.idleSeconds) : limits.idleSeconds
-            let silence = NIODeadline.now() - lastActivity
-            // One that was never greeted may still be a sender that has nothing to say yet: only the long bound ends it.
-            if silence >= .seconds(limits.idleSeconds), unconsumedByteCount == 0 {
-                table.noteFault()
+            let left = lastActivity + .seconds(limits.idleSeconds) - .now()
+            if left <= .zero, unconsumedByteCount == 0 {
                 handInEnd(fault: SessionFault(.idle, "nothing came for \(limits.idleSeconds) s"))
+            } else {
+                scheduleIdleCheck(context, after: max(left, .seconds(1)))
             }
-            scheduleIdleCheck(
-                context,
-                after: max(1, max(bound, limits.idleSeconds) - silence.nanoseconds / 1_000_000_000)
-            )
         }
     }
 }

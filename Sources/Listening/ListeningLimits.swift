@@ -10,8 +10,6 @@ package struct ListeningLimits: Sendable {
     package var unreadReplyByteCount = 4 << 20
     /// How long a connection may be silent, in seconds.
     package var idleSeconds: Int64 = 3600
-    /// How long a TLS handshake or a half-sent first line may take, in seconds.
-    package var greetingSeconds: Int64 = 30
 
     package init() {}
 }

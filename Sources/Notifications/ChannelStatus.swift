@@ -2,6 +2,7 @@ package import MeterModel
 
 /// How a channel is doing, for metrics and people.
 package struct ChannelStatus: Hashable, Sendable {
+    /// Whether deliveries begin.
     package enum State: String, Sendable {
         /// Deliveries begin freely.
         case ready

@@ -291,7 +291,7 @@ package final class LiveProjector: @unchecked Sendable {
                 }
                 let left = due - .now
                 if left <= .zero { break }
-                _ = condition.wait(until: Date(timeIntervalSinceNow: left.seconds))
+                _ = condition.wait(until: Date(timeIntervalSinceNow: left / .seconds(1)))
             }
             let ready = works.filter { $0.position <= folded }
             works.removeAll { $0.position <= folded }
@@ -347,8 +347,4 @@ package struct ProjectorStopped: Error, CustomStringConvertible {
     package init() {}
 
     package var description: String { "the server is ending" }
-}
-
-extension Duration {
-    fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

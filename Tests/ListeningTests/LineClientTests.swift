@@ -136,10 +136,10 @@ import Testing
     }
 
     @Test func `A wrong token ends it, a full receiver does not`() throws {
-        let refusing = try ScriptedReceiver { _ in [.say("err 0 bad-token it was revoked"), .close] }
+        let refusing = try ScriptedReceiver { _ in [.say("err 0 unauthorized it was revoked"), .close] }
         defer { refusing.stop() }
         let refused = try Self.send(Self.text(1...10), to: refusing)
-        #expect(refused.fault == .rejected(code: "bad-token", text: "it was revoked"))
+        #expect(refused.fault == .rejected(code: "unauthorized", text: "it was revoked"))
         #expect(refusing.connections.count == 1)
 
         let busy = try ScriptedReceiver { seen in

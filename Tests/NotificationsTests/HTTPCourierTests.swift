@@ -41,6 +41,7 @@ private final class Received: Sendable {
 /// Real requests to a real receiver on loopback.
 struct HTTPCourierTests {
     /// Runs a body against a receiver, whose port it is given.
+    // Long: one receiver answers every way there is.
     private func receiving(
         resolver: FixedResolver = FixedResolver(),
         _ body: (_ port: Int, _ courier: HTTPCourier, _ received: Received) async throws -> Void

@@ -24,8 +24,8 @@ enum ImportRules {
             "MeterModel", "TimeZones", "Yams", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing",
             "ReadModel",
             "Projections", "Ingest", "FleetSimulator", "Access", "Notifications", "QueryAPI", "Listening",
-            "ArgumentParser", "AsyncHTTPClient", "Configuration", "Logging", "NIOCore", "NIOPosix", "NIOSSL",
-            "ServiceLifecycle",
+            "ArgumentParser", "AsyncHTTPClient", "Configuration", "Logging", "NIOCore", "NIOHTTP1", "NIOPosix",
+            "NIOSSL", "ServiceLifecycle", "UnixSignals",
         ],
     ]
 

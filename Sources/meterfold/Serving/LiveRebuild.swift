@@ -6,8 +6,8 @@ import Projections
 import ReadModel
 import RecordLog
 
-/// Builds fresh views beside those in use, compares, and goes on in the fresh ones, at the end of one of the projector's
-/// transactions.
+/// Builds fresh views beside those in use, compares, and goes on in the fresh ones, at the end of one of the
+/// projector's transactions.
 struct LiveRebuild {
     private let core: LiveCore
     private let onReplaced: @Sendable () -> Void

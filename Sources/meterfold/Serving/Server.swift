@@ -63,7 +63,6 @@ struct Server {
             settings.requiresTokens
             ? TokenRing(directory: directory.path, clock: core.clock) : OpenAccess(as: .local)
         let views = ViewPool(path: directory.views)
-        let control = LiveControl(core: core, onViewsReplaced: { views.reopen() })
         var services: [any Service] = [CoreService(core: core), disk, MetricsService(metrics: metrics)]
         if let certificates { services.append(certificates) }
         if let notifier = try notifier(core) {
@@ -76,7 +75,29 @@ struct Server {
         )
         let listener = try await listen(core, access, tls)
         metrics.attach(listener)
-        let announcement = Announcement(tcp: listener.address)
+        services += try httpServices(core, access, views, metrics, tls, Announcement(tcp: listener.address))
+        services.append(ListenerService(listener: listener, bound: .seconds(settings.drainSeconds)))
+        var group = ServiceGroupConfiguration(
+            services: services,
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        group.maximumGracefulShutdownDuration = .seconds(settings.drainSeconds + Server.graceSeconds)
+        let running = ServiceGroup(configuration: group)
+        ender.attach(running)
+        try await running.run()
+        await views.close()
+    }
+
+    /// HTTP for everybody who may, and the operator's own over a socket in the data directory.
+    private func httpServices(
+        _ core: LiveCore,
+        _ access: any Authorizing,
+        _ views: ViewPool,
+        _ metrics: Metrics,
+        _ tls: TLSConfiguration?,
+        _ announcement: Announcement
+    ) throws -> [any Service] {
         var seams = HTTPSeams(
             access: access,
             views: views,
@@ -89,41 +110,25 @@ struct Server {
             payments: LiveWrites(core: core),
             feed: core.feed
         )
-        services.append(
-            HTTPService(
-                configuration: HTTPConfiguration(
-                    .tcp(host: settings.http.host, port: settings.http.port),
-                    tls: tls
-                ),
-                seams: seams,
-                logger: logger,
-                onListening: { announcement.http($0) }
-            )
+        let address = HTTPConfiguration.Address.tcp(host: settings.http.host, port: settings.http.port)
+        let open = HTTPService(
+            configuration: HTTPConfiguration(address, tls: tls),
+            seams: seams,
+            logger: logger,
+            onListening: { announcement.http($0) }
         )
         guard let socket = ControlSocket(directory) else {
             throw Failure(place: directory.path, cause: String(cString: strerror(errno)), hint: "check its permissions")
         }
         seams.access = OpenAccess(as: .operatorAtHand)
-        seams.control = control
-        services.append(
-            HTTPService(
-                configuration: HTTPConfiguration(.unixSocket(path: socket.path)),
-                seams: seams,
-                logger: logger,
-                onListening: { _ in announcement.control() }
-            )
+        seams.control = LiveControl(core: core, onViewsReplaced: { views.reopen() })
+        let own = HTTPService(
+            configuration: HTTPConfiguration(.unixSocket(path: socket.path)),
+            seams: seams,
+            logger: logger,
+            onListening: { _ in announcement.control() }
         )
-        services.append(ListenerService(listener: listener, bound: .seconds(settings.drainSeconds)))
-        var group = ServiceGroupConfiguration(
-            services: services,
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        )
-        group.maximumGracefulShutdownDuration = .seconds(settings.drainSeconds + Server.graceSeconds)
-        let running = ServiceGroup(configuration: group)
-        ender.attach(running)
-        try await running.run()
-        await views.close()
+        return [open, own]
     }
 
     /// What a shutdown may take beyond the draining of connections, in seconds.
