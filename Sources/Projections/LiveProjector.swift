@@ -7,7 +7,8 @@ import Synchronization
 /// The one thread that keeps the views at the log while it grows: reads what became durable, folds it, commits.
 ///
 /// What it lags behind lies in the log and costs no memory. It commits at most every `pace`, or as long as the last
-/// commit took, whichever is longer; sooner, but not before `shortPace`, where a push was requested or somebody waits.
+/// commit took (twice as long where that was long), whichever is longer; sooner where a push was requested or somebody
+/// waits, but not before `shortPace`, or half the last commit's time.
 ///
 /// Invariants: `projector`, `reader` and `directory` are touched by the thread alone; `committed` is what the store's
 /// checkpoint says; after `failure` nothing is folded.
@@ -17,6 +18,8 @@ package final class LiveProjector: @unchecked Sendable {
     package static let pace = Duration.milliseconds(200)
     /// How soon after a commit the next may follow where a push was requested.
     package static let shortPace = Duration.milliseconds(20)
+    /// A commit that takes longer leaves the processor to others for twice its time.
+    package static let longCommit = Duration.milliseconds(500)
     /// How often they are written while the fold is far behind the log, which costs less in all.
     package static let farPace = Duration.seconds(5)
     /// How far behind, in events, that is.
@@ -256,13 +259,12 @@ package final class LiveProjector: @unchecked Sendable {
         guard projector.position >= committed else { return }
         var lastCommitEnd = ContinuousClock.now
         var pause = LiveProjector.pace
+        var urgentPause = LiveProjector.shortPace
         while true {
             let isBehind = projector.position > committed
             let isUrgent = !jobsToTell.isEmpty || condition.withLock { !waiters.isEmpty }
             let isFar = condition.withLock { self.head.rawValue } > projector.position.rawValue + LiveProjector.farCount
-            let due =
-                lastCommitEnd
-                + (isFar ? LiveProjector.farPace : isUrgent ? min(pause, LiveProjector.shortPace) : pause)
+            let due = lastCommitEnd + (isFar ? LiveProjector.farPace : isUrgent ? urgentPause : pause)
             let (works, head, isStopping) = next(until: isBehind ? due : nil)
             if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
             for work in works { work.body(self) }
@@ -272,7 +274,9 @@ package final class LiveProjector: @unchecked Sendable {
             if projector.position > committed, isLast || now >= due {
                 try commit()
                 lastCommitEnd = .now
-                pause = max(LiveProjector.pace, lastCommitEnd - now)
+                let duration = lastCommitEnd - now
+                urgentPause = max(LiveProjector.shortPace, duration / 2)
+                pause = max(LiveProjector.pace, duration > LiveProjector.longCommit ? 2 * duration : duration)
             }
             if isLast { return }
         }
