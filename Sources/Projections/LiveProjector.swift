@@ -276,7 +276,7 @@ package final class LiveProjector: @unchecked Sendable {
                 lastCommitEnd = .now
                 let duration = lastCommitEnd - now
                 urgentPause = max(LiveProjector.shortPace, duration / 2)
-                pause = max(LiveProjector.pace, duration > LiveProjector.longCommit ? 2 * duration : duration)
+                pause = max(LiveProjector.pace, duration > LiveProjector.longCommit ? duration * 2 : duration)
             }
             if isLast { return }
         }
