@@ -22,6 +22,8 @@ final class DeviceFold {
     var series: [UInt32] = []
     var billingSeries: UInt32?
     var zone = ZoneRules.utc
+    /// The balance that was told last as it changed.
+    var toldBalance: Money?
     /// Ascending by `from`, each `from` once.
     private(set) var assignments: [Assignment] = []
     var currency: Currency?

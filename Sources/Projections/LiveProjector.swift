@@ -320,7 +320,7 @@ package final class LiveProjector: @unchecked Sendable {
     }
 
     private func commit() throws {
-        let balances = follower.wantsBalances ? projector.fold.changedBalances() : []
+        let balances = follower.wantsBalances ? projector.fold.takeChangedBalances() : []
         try projector.commit(chain: reader.chain.bytes)
         committedPosition.store(projector.position.rawValue, ordering: .releasing)
         follower.committed(projector.position, balances: balances, jobs: jobsToTell)

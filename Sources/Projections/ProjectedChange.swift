@@ -68,13 +68,14 @@ extension Fold {
         )
     }
 
-    /// The balances of the devices whose rows differ from what was written last.
-    func changedBalances() -> [BalanceChange] {
+    /// The balances that differ from what this said last, of the devices whose rows are to be written.
+    func takeChangedBalances() -> [BalanceChange] {
         queuedDevices.sorted().compactMap { index in
             let device = devices[Int(index)]
-            guard device.hasBalance, let currency = device.currency, let balance = device.exactBalance() else {
-                return nil
-            }
+            guard device.hasBalance, let currency = device.currency, let balance = device.exactBalance(),
+                balance != device.toldBalance
+            else { return nil }
+            device.toldBalance = balance
             return BalanceChange(
                 device: device.name,
                 currency: currency,

@@ -14,17 +14,43 @@ package struct FeedItem: Hashable, Sendable {
         case balance
     }
 
+    /// What is told of it.
+    package enum Content: Hashable, Sendable {
+        /// One JSON object in UTF-8, without line ends.
+        case object([UInt8])
+        /// A balance, written out only for who wants it: there may be very many.
+        case balance(Money, currency: Currency, asOf: Instant?)
+    }
+
     package var position: Position
     package var kind: Kind
     package var device: String
-    /// One JSON object in UTF-8, without line ends.
-    package var data: [UInt8]
+    package var content: Content
 
-    package init(position: Position, kind: Kind, device: String, data: [UInt8]) {
+    package init(position: Position, kind: Kind, device: String, content: Content) {
         self.position = position
         self.kind = kind
         self.device = device
-        self.data = data
+        self.content = content
+    }
+
+    package init(position: Position, kind: Kind, device: String, data: [UInt8]) {
+        self.init(position: position, kind: kind, device: device, content: .object(data))
+    }
+
+    /// One JSON object in UTF-8, without line ends.
+    var data: [UInt8] {
+        switch content {
+        case .object(let data): return data
+        case .balance(let balance, let currency, let asOf):
+            let object = JSONText.object([
+                ("device", .string(device)), ("currency", .string(currency.code)),
+                ("balance", .string(balance.roundedText(minorDigits: currency.minorDigits))),
+                ("balanceExact", .string(balance.exactText)),
+                ("asOf", asOf.map { .string($0.rfc3339) } ?? .null), ("position", .integer(Int64(position.rawValue))),
+            ])
+            return object.bytes
+        }
     }
 }
 

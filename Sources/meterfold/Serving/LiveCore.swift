@@ -28,6 +28,9 @@ final class LiveCore: Sendable {
     private let store: Mutex<ViewStore>
     private let failures: FailureBox
 
+    /// Items that the feed remembers: more than devices whose balances change between two commits, mostly.
+    private static let feedCapacity = 131_072
+
     /// Takes the lock, opens log and views, and reads what decides about acceptance.
     ///
     /// - Throws: `Failure`, `RecordLogError`, `EventStorageError`, `ViewError`.
@@ -71,7 +74,7 @@ final class LiveCore: Sendable {
         let head = writer.head
         let store = try Views.open(directory, configuration, head: head, chain: writer.chain, zones: zones)
         let checkpoint = try store.read { try $0.meta().checkpoint }
-        feed = FeedRing(from: checkpoint)
+        feed = FeedRing(capacity: LiveCore.feedCapacity, from: checkpoint)
         follower = LiveFollower(feed: feed, logger: logger, onFailure: { failures.note($0) })
         projector = LiveProjector(
             ViewProjector(store: store, zones: zones),

@@ -58,13 +58,11 @@ final class LiveFollower: ProjectionFollowing {
     }
 
     private func item(_ change: BalanceChange, at position: Position) -> FeedItem {
-        var line = JSONLine()
-        line.add("device", change.device)
-        line.add("currency", change.currency.description)
-        line.add("balance", change.balance.roundedText(minorDigits: change.currency.minorDigits))
-        line.add("balanceExact", change.balance.exactText)
-        line.add("asOf", change.asOf?.rfc3339)
-        line.add("position", Int64(position.rawValue))
-        return FeedItem(position: position, kind: .balance, device: change.device, data: Array(line.text.utf8))
+        FeedItem(
+            position: position,
+            kind: .balance,
+            device: change.device,
+            content: .balance(change.balance, currency: change.currency, asOf: change.asOf)
+        )
     }
 }
