@@ -87,6 +87,8 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         idleCheck?.cancel()
         handInEnd(fault: nil)
         table.remove(self, address: address)
+        // Each holds the other until here.
+        session = nil
         self.context = nil
         context.fireChannelInactive()
     }
