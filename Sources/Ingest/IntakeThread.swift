@@ -126,8 +126,17 @@ package final class IntakeThread: @unchecked Sendable {
     /// - Throws: `Refusal`, or what keeps the log from being written.
     package func record(_ events: [MeterEvent], by name: String) async throws -> Position {
         try await withCheckedThrowingContinuation { continuation in
-            enqueue(.record(events, recordedBy: name) { continuation.resume(with: $0) })
+            record(events, by: name) { continuation.resume(with: $0) }
         }
+    }
+
+    /// As above, telling `then` on the thread.
+    func record(
+        _ events: [MeterEvent],
+        by name: String,
+        then: @escaping @Sendable (Result<Position, any Error>) -> Void
+    ) {
+        enqueue(.record(events, recordedBy: name, then: then))
     }
 
     /// Runs `body` on the thread, everything handed in before being durable; what it takes in is committed afterwards.
