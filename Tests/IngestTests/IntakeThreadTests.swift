@@ -139,7 +139,7 @@ import Testing
         let told = Noted<String>()
         setup.thread.record([Self.dayTurn], by: "serve") { told.add("\($0)") }
         let (late, lateFollower) = setup.stage.session()
-        take(readingLines("E-2", 0..<1), isLast: true, from: late, setup.thread)
+        take(acknowledging + readingLines("E-2", 0..<1), isLast: true, from: late, setup.thread)
         setup.thread.start()
         await #expect(throws: StageFault.self) { try await setup.thread.perform { _ in } }
         try await waitUntil("the recorder is told") { !told.all.isEmpty }
@@ -155,7 +155,7 @@ import Testing
         let setup = Setup()
         setup.stage.log.isBroken = true
         let (session, _) = setup.stage.session()
-        take(readingLines("E-1", 0..<1), from: session, setup.thread)
+        take(acknowledging + readingLines("E-1", 0..<1), from: session, setup.thread)
         let told = Noted<String>()
         let task = Task {
             do { try await setup.thread.perform { _ in } } catch { told.add("\(error)") }
@@ -171,7 +171,7 @@ import Testing
         let setup = Setup()
         setup.stage.quarantine.isBroken = true
         let (session, follower) = setup.stage.session()
-        take("x\n", isLast: true, from: session, setup.thread)
+        take("{\n", isLast: true, from: session, setup.thread)
         setup.thread.start()
         try await waitUntil("he is told") { follower.endCount == 1 }
         #expect(follower.fault?.code == .unavailable)

@@ -70,7 +70,7 @@ import Testing
     @Test func `Where nothing was ever accepted the position is 0`() throws {
         let stage = LiveStage()
         #expect(try stage.sent(acknowledging + readingLines("E-1", 0..<1)).replies == ["ok 1 1"])
-        let follower = try stage.sent(acknowledging + "x\n")
+        let follower = try stage.sent(acknowledging + "{}\n")
         #expect(follower.replies.last == "ok 0 1")
         #expect(try stage.sent(acknowledging).replies == [])
         #expect(try stage.sent("").replies == [])
@@ -78,6 +78,7 @@ import Testing
 
     @Test func `Without being asked it answers nothing, and what is refused is kept`() throws {
         let stage = LiveStage()
+        stage.options.utility = .electricity
         let (session, follower) = stage.session("here")
         try stage.take(readingLines("E-1", 0..<1) + "x\n", from: session)
         try stage.take("y", isLast: true, from: session)
@@ -92,10 +93,10 @@ import Testing
         let stage = LiveStage()
         for keepsRefused in [false, true] {
             let (session, _) = stage.session("k\(keepsRefused)", keepsRefused: keepsRefused)
-            try stage.take(acknowledging + "x\n", isLast: true, from: session)
+            try stage.take(acknowledging + "\n{\n", isLast: true, from: session)
         }
         try stage.live.commit()
-        #expect(stage.quarantine.lines == ["ktrue 1 bad-json x"])
+        #expect(stage.quarantine.lines == ["ktrue 2 bad-json {"])
     }
 
     @Test(arguments: [
@@ -188,15 +189,15 @@ import Testing
         let header = "meterfold/1 {\"ack\":true,\"format\":\"csv\",\"utility\":\"electricity\"}\n"
         let follower = try stage.sent(header + "device,colour\nE-1,red\nE-2,blue\n")
         #expect(follower.replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
-            "err 1 bad-csv", "ok 0 1", "err 0 unreadable-input",
+            "err 1 unknown-field", "ok 0 1", "err 0 unreadable-input",
         ])
         let (session, other) = stage.session()
-        try stage.take(acknowledging + "!!! what is this?\n", from: session)
+        try stage.take(acknowledging + "what?\n", from: session)
         #expect(other.replies.count == 1 && other.fault?.code == .unreadableInput)
         try stage.take(readingLines("E-1", 0..<1), isLast: true, from: session)
         try stage.live.commit()
         #expect(other.endCount == 1 && stage.log.items == [])
-        #expect(other.consumedByteCount == (acknowledging + "!!! what is this?\n" + readingLines("E-1", 0..<1)).utf8.count)
+        #expect(other.consumedByteCount == (acknowledging + "what?\n" + readingLines("E-1", 0..<1)).utf8.count)
         let fine = try stage.sent(header + "device,readAt,value\nE-1,1767225600,5\n\nE-1,1767225660,6\n")
         #expect(fine.replies == ["ok 2 4"])
     }

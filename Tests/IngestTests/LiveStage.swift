@@ -208,5 +208,5 @@ let acknowledging = "meterfold/1 {\"ack\":true,\"utility\":\"electricity\"}\n"
 
 /// Readings of a device, one a minute.
 func readingLines(_ device: String, _ numbers: Range<Int>) -> String {
-    numbers.map { "{\"device\":\"\(device)\",\"readAt\":\(1_767_225_600 + $0 * 60),\"value\":\($0)}\n" }.joined()
+    numbers.map { "{\"device\":\"\(device)\",\"readAt\":\(1_704_067_200 + $0 * 60),\"value\":\($0)}\n" }.joined()
 }

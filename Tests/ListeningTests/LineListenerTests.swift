@@ -12,9 +12,12 @@ import Testing
 @Suite struct LineListenerTests {
     static let greeting = "meterfold/1 {\"ack\":true,\"utility\":\"electricity\"}\n"
 
+    /// Where nothing that comes tells the form.
+    private static let jsonGreeting = "meterfold/1 {\"ack\":true,\"format\":\"ndjson\"}\n"
+
     /// Readings of a device, one a minute.
     static func lines(_ device: String, _ numbers: Range<Int>) -> String {
-        numbers.map { "{\"device\":\"\(device)\",\"readAt\":\(1_767_225_600 + $0 * 60),\"value\":\($0)}\n" }.joined()
+        numbers.map { "{\"device\":\"\(device)\",\"readAt\":\(1_704_067_200 + $0 * 60),\"value\":\($0)}\n" }.joined()
     }
 
     @Test func `What is acknowledged is in the log, at the position named`() async throws {
@@ -68,7 +71,7 @@ import Testing
             receiver.limits.unreadReplySeconds = 1
         } _: { receiver in
             let deaf = try await RawSender(receiver.port, isReading: false)
-            deaf.push(Self.greeting)
+            deaf.push(Self.jsonGreeting)
             // More replies than all buffers of the system hold.
             for _ in 0..<64 { deaf.push(String(repeating: "x\n", count: 32 << 10)) }
             try await waitUntil("it is taken") { receiver.listener?.figures.acceptedCount == 1 }
@@ -87,7 +90,7 @@ import Testing
         try await LiveReceiver.running { receiver in
             let count = 300_000
             let sender = try await RawSender(receiver.port)
-            sender.push(Self.greeting)
+            sender.push(Self.jsonGreeting)
             sender.push(String(repeating: "x\n", count: count))
             let answers = try await sender.answers()
             #expect(answers.count { $0.hasPrefix("err ") && !$0.hasPrefix("err 0 ") } == count)
@@ -144,7 +147,7 @@ import Testing
             receiver.limits.unreadReplyByteCount = 256 << 20
         } _: { receiver in
             let deaf = try await RawSender(receiver.port, isReading: false)
-            deaf.push(Self.greeting)
+            deaf.push(Self.jsonGreeting)
             // Replies that fill the system's buffers, and do not reach the bound.
             for _ in 0..<32 { deaf.push(String(repeating: "x\n", count: 32 << 10)) }
             try await waitUntil("it is taken") { receiver.listener?.figures.acceptedCount == 1 }

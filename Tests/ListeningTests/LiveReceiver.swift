@@ -74,7 +74,7 @@ final class LiveReceiver: @unchecked Sendable {
     func start() async throws {
         let writer = try EventLogWriter.open(
             directory: directory,
-            configuration: RecordLogConfiguration(segmentByteCount: 1 << 20, preparesSpareInBackground: false),
+            configuration: RecordLogConfiguration(segmentByteCount: 4 << 20, preparesSpareInBackground: false),
             lockDescription: "test"
         ).writer
         var admission = Admission(zones: zones)
