@@ -158,19 +158,27 @@ let tests: [Target] = [
     .target(name: "ReferenceFold", path: "Tests/ReferenceFold", swiftSettings: settings),
     // What several suites read that is not part of the repository.
     .target(name: "SharedFiles", path: "Tests/SharedFiles", swiftSettings: settings),
+    // What several suites stage with: certificates, and waiting.
+    .target(
+        name: "TestStage",
+        dependencies: [.product(name: "NIOSSL", package: "swift-nio-ssl")],
+        path: "Tests/TestStage",
+        swiftSettings: settings
+    ),
     .testTarget(name: "ReferenceFoldTests", dependencies: ["ReferenceFold", "SharedFiles"], swiftSettings: settings),
     .testTarget(
         name: "ProjectionsTests",
         dependencies: [
             "Projections", "Billing", "ReadModel", "EventStorage", "RecordLog", "Admission", "Telegrams", "MeterModel",
-            "TimeZones", "ReferenceFold", "SharedFiles",
+            "TimeZones", "ReferenceFold", "SharedFiles", "TestStage",
         ],
         swiftSettings: settings
     ),
     .testTarget(
         name: "IngestTests",
         dependencies: [
-            "Ingest", "Access", "Admission", "EventStorage", "Telegrams", "TimeZones", "MeterModel", "SharedFiles",
+            "Ingest", "Access", "Admission", "EventStorage", "RecordLog", "Telegrams", "TimeZones", "MeterModel",
+            "SharedFiles", "TestStage",
         ],
         swiftSettings: settings
     ),
@@ -186,7 +194,7 @@ let tests: [Target] = [
     .testTarget(
         name: "QueryAPITests",
         dependencies: [
-            "QueryAPI", "ReadModel", "Access", "MeterModel", "SharedFiles",
+            "QueryAPI", "ReadModel", "Access", "MeterModel", "SharedFiles", "TestStage",
             .product(name: "AsyncHTTPClient", package: "async-http-client"),
             .product(name: "Hummingbird", package: "hummingbird"),
         ],
@@ -196,7 +204,8 @@ let tests: [Target] = [
         name: "ListeningTests",
         dependencies: [
             "Listening", "Access", "Ingest", "EventStorage", "RecordLog", "Admission", "Telegrams", "TimeZones",
-            "MeterModel",
+            "MeterModel", "TestStage",
+            .product(name: "Logging", package: "swift-log"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -208,7 +217,11 @@ let tests: [Target] = [
         dependencies: ["FleetSimulator", "Telegrams", "MeterModel"],
         swiftSettings: settings
     ),
-    .testTarget(name: "ScenarioTests", dependencies: ["meterfold", "SharedFiles"], swiftSettings: settings),
+    .testTarget(
+        name: "ScenarioTests",
+        dependencies: ["meterfold", "MeterModel", "Projections", "TimeZones", "SharedFiles"],
+        swiftSettings: settings
+    ),
     .testTarget(name: "TidyTests", swiftSettings: settings),
 ]
 

@@ -4,7 +4,8 @@ import MeterModel
 /// What of a batch one sender brought: enough to tell the lowest and the highest of its positions once the log has
 /// sorted the batch.
 ///
-/// Positions within a run of readings follow the devices' numbers, so arrival alone does not tell it.
+/// Positions within a run of readings follow the devices' numbers, so arrival alone does not tell it. Of readings of
+/// one run that are alike in everything any may be taken for another.
 struct BatchShare {
     /// Where in the batch the sender's readings lie, ascending, as they arrived.
     private var ranges: [Range<Int>] = []

@@ -10,6 +10,8 @@ package final class BodyInflater {
     private let inflater = GzipInflater()
     private var pending: [UInt8] = []
     private var start = 0
+    /// A fault met behind bytes that were still good, which are handed out first.
+    private var fault: InputFault?
 
     package init() {}
 
@@ -23,7 +25,7 @@ package final class BodyInflater {
     ///
     /// - Throws: the `Refusal` `bad-gzip`.
     package func next() throws(Refusal) -> [UInt8]? {
-        var fault: InputFault?
+        if let fault { throw BodyInflater.refusal(fault) }
         let output = [UInt8](unsafeUninitializedCapacity: BodyInflater.chunkByteCount) { buffer, count in
             count = 0
             let target = UnsafeMutableRawBufferPointer(buffer)
@@ -43,9 +45,9 @@ package final class BodyInflater {
                 }
             }
         }
+        if !output.isEmpty { return output }
         if let fault { throw BodyInflater.refusal(fault) }
-        if output.isEmpty { return nil }
-        return output
+        return nil
     }
 
     /// To be called at the end of the compressed bytes.

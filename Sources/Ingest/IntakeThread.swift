@@ -21,7 +21,7 @@ package final class IntakeThread: @unchecked Sendable {
         case lines(LineSession, [UInt8], isLast: Bool)
         case end(LineSession, SessionFault?)
         case record([MeterEvent], recordedBy: String, then: @Sendable (Result<Position, any Error>) -> Void)
-        case perform(@Sendable (Result<LiveIntake, any Error>) throws -> Void)
+        case perform(@Sendable (Result<LiveIntake, any Error>) -> Void)
 
         /// Under which name it is recorded, empty while the first line has not come; nil: it stands by itself.
         var name: String? {
@@ -126,8 +126,17 @@ package final class IntakeThread: @unchecked Sendable {
     /// - Throws: `Refusal`, or what keeps the log from being written.
     package func record(_ events: [MeterEvent], by name: String) async throws -> Position {
         try await withCheckedThrowingContinuation { continuation in
-            enqueue(.record(events, recordedBy: name) { continuation.resume(with: $0) })
+            record(events, by: name) { continuation.resume(with: $0) }
         }
+    }
+
+    /// As above, telling `then` on the thread.
+    func record(
+        _ events: [MeterEvent],
+        by name: String,
+        then: @escaping @Sendable (Result<Position, any Error>) -> Void
+    ) {
+        enqueue(.record(events, recordedBy: name, then: then))
     }
 
     /// Runs `body` on the thread, everything handed in before being durable; what it takes in is committed afterwards.
@@ -238,17 +247,19 @@ package final class IntakeThread: @unchecked Sendable {
         do {
             switch work {
             case .lines(let session, let bytes, let isLast):
-                queuedByteCount.subtract(bytes.count, ordering: .relaxed)
                 try intake.take(bytes, isLast: isLast, from: session)
+                queuedByteCount.subtract(bytes.count, ordering: .relaxed)
             case .end(let session, let fault): try intake.end(session, fault)
             case .record(let events, let name, let then): try intake.take(events, recordedBy: name, then: then)
             case .perform(let body):
                 try intake.commit()
                 publish()
-                try body(.success(intake))
+                body(.success(intake))
             }
         } catch {
             fail(error)
+            // Whose work it was waits for an answer too.
+            refuse(work, error)
         }
     }
 
@@ -289,7 +300,7 @@ package final class IntakeThread: @unchecked Sendable {
             session.end(SessionFault(.unavailable, "\(error)"))
         case .end(let session, let fault): session.end(fault)
         case .record(_, _, let then): then(.failure(error))
-        case .perform(let body): try? body(.failure(error))
+        case .perform(let body): body(.failure(error))
         }
     }
 

@@ -22,7 +22,8 @@ package final class LineSession: @unchecked Sendable {
     var share = BatchShare()
     /// Whether it is among those that are answered at the next commit.
     var isWaiting = false
-    private(set) var hasReachedEnd = false
+    /// Whether its input was read to the end, so that it ends once all is answered.
+    var hasReachedEnd = false
     private(set) var hasEnded = false
     private var answeredLineCount: UInt64 = 0
 
@@ -150,7 +151,7 @@ package final class LineSession: @unchecked Sendable {
             summary.refused.append(SessionSummary.Refused(line: line.line, refusal: line.refusal))
         }
         if acknowledges {
-            reply.append(contentsOf: "err \(line.line) \(line.refusal.code.rawValue) \(line.refusal.text)\n".utf8)
+            reply += LineSession.answer("err \(line.line) \(line.refusal.code.rawValue) \(line.refusal.text)")
         }
     }
 
@@ -158,7 +159,12 @@ package final class LineSession: @unchecked Sendable {
     func acknowledgement() -> [UInt8]? {
         guard acknowledges, summary.lineCount > answeredLineCount else { return nil }
         answeredLineCount = summary.lineCount
-        return Array("ok \(summary.lastPosition?.rawValue ?? 0) \(summary.lineCount)\n".utf8)
+        return LineSession.answer("ok \(summary.lastPosition?.rawValue ?? 0) \(summary.lineCount)")
+    }
+
+    /// One line, whatever control characters a text quotes: no sender can put an answer of his own into it.
+    private static func answer(_ text: String) -> [UInt8] {
+        text.utf8.map { $0 < 0x20 || $0 == 0x7F ? UInt8(ascii: " ") : $0 } + [UInt8(ascii: "\n")]
     }
 
     /// Ends it; what comes after this is not taken in.
@@ -168,7 +174,7 @@ package final class LineSession: @unchecked Sendable {
         rest = []
         decoder = nil
         if let fault, acknowledges || fault.code == .badFirstLine {
-            follower.reply(Array("err 0 \(fault.code.rawValue) \(fault.text)\n".utf8))
+            follower.reply(LineSession.answer("err 0 \(fault.code.rawValue) \(fault.text)"))
         }
         follower.ended(summary, fault)
     }

@@ -20,18 +20,27 @@ package final class LiveIntake {
     }
 
     private let intake: Intake
+    private let strayNameCount: Int
     private var names = TelegramNames()
     private var generation = 1
     private var batch = DecodedBatch()
     private var waiting: [LineSession] = []
     private var recorded: [Recorded] = []
 
+    /// - Parameters:
+    ///   - writer: the log.
+    ///   - admission: knows all that the log holds.
+    ///   - clock: says when a batch is recorded.
+    ///   - quarantine: keeps what is refused and not answered.
+    ///   - maximumStrayNameCount: names that may be remembered beside those of the log's devices.
     package init(
         writer: any BatchAppending,
         admission: sending Admission,
         clock: any WallClock,
-        quarantine: any RefusedLineKeeping
+        quarantine: any RefusedLineKeeping,
+        maximumStrayNameCount: Int = LiveIntake.maximumStrayNameCount
     ) {
+        strayNameCount = maximumStrayNameCount
         intake = Intake(
             writer: writer,
             admission: admission,
@@ -160,7 +169,8 @@ package final class LiveIntake {
     }
 
     private func end(_ session: LineSession, _ fault: SessionFault, _ reply: inout [UInt8]) throws {
-        // What came before the fault is answered first.
+        // What came before the fault is answered first; it ends by the fault, not by the end of its input.
+        session.hasReachedEnd = false
         wait(session)
         if !reply.isEmpty { session.follower.reply(reply) }
         reply = []
@@ -176,8 +186,8 @@ package final class LiveIntake {
 
     /// Whoever sends ever new names in lines that are refused does not make the table grow for good.
     private func beginNamesAnewIfMany() {
-        let limit = LiveIntake.maximumStrayNameCount + 2 * intake.admission.directory.deviceCount
-        guard names.devices.count > limit || names.registers.count > LiveIntake.maximumStrayNameCount else { return }
+        let limit = strayNameCount + 2 * intake.admission.directory.deviceCount
+        guard names.devices.count > limit || names.registers.count > strayNameCount else { return }
         names = TelegramNames()
         generation += 1
         intake.beginInput()

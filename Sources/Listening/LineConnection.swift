@@ -29,6 +29,7 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
     private var waitsForRoom = false
     private var lastActivity = NIODeadline.now()
     private var idleCheck: Scheduled<Void>?
+    private var unreadCheck: Scheduled<Void>?
 
     init(
         _ channel: any Channel,
@@ -66,14 +67,9 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         let session = LineSession(terms(source), follower: self)
         self.session = session
         if let refusal = table.add(self, address: address) {
-            let text =
-                switch refusal {
-                case .tooMany: "no more than \(limits.connectionCount) connections"
-                case .tooManyOfAddress: "no more than \(limits.connectionCountPerAddress) connections of one address"
-                case .closed: "the server is ending"
-                }
+            let fault = fault(refusal)
             var buffer = context.channel.allocator.buffer(capacity: 128)
-            buffer.writeString("err 0 \(SessionFault.Code.tooManyConnections.rawValue) \(text)\n")
+            buffer.writeString("err 0 \(fault.code.rawValue) \(fault.text)\n")
             isClosing = true
             context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
             context.close(promise: nil)
@@ -83,8 +79,21 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         readOn()
     }
 
+    private func fault(_ refusal: ConnectionTable.Refusal) -> SessionFault {
+        switch refusal {
+        case .tooMany: SessionFault(.tooManyConnections, "no more than \(limits.connectionCount) connections")
+        case .tooManyOfAddress:
+            SessionFault(
+                .tooManyConnections,
+                "no more than \(limits.connectionCountPerAddress) connections of one address"
+            )
+        case .closed: SessionFault(.shuttingDown, "the server is ending")
+        }
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         idleCheck?.cancel()
+        unreadCheck?.cancel()
         handInEnd(fault: nil)
         table.remove(self, address: address)
         // Each holds the other until here.
@@ -205,13 +214,7 @@ extension LineConnection: SessionFollowing {
         guard let context, !isClosing else { return }
         lastActivity = .now()
         unreadByteCount += bytes.count
-        guard unreadByteCount <= limits.unreadReplyByteCount else {
-            table.noteFault()
-            logger.info("connection ended", metadata: ["address": "\(address ?? "local")", "code": "unread-replies"])
-            isClosing = true
-            context.close(promise: nil)
-            return
-        }
+        if unreadByteCount > limits.unreadReplyByteCount, unreadCheck == nil { scheduleUnreadCheck(context) }
         var buffer = context.channel.allocator.buffer(capacity: bytes.count)
         buffer.writeBytes(bytes)
         let promise = context.eventLoop.makePromise(of: Void.self)
@@ -219,9 +222,35 @@ extension LineConnection: SessionFollowing {
         context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
     }
 
+    /// Looks after a while whether there are still more unread replies than may be. One burst of refused lines may
+    /// bring that many to somebody who reads.
+    private func scheduleUnreadCheck(_ context: ChannelHandlerContext) {
+        let amount = TimeAmount.seconds(limits.unreadReplySeconds)
+        unreadCheck = context.eventLoop.assumeIsolated().scheduleTask(in: amount) { [weak self] in
+            guard let self, let context = self.context else { return }
+            unreadCheck = nil
+            guard unreadByteCount > limits.unreadReplyByteCount else { return }
+            giveUp(context)
+        }
+    }
+
+    /// Closes without waiting for what nobody reads.
+    private func giveUp(_ context: ChannelHandlerContext) {
+        table.noteFault()
+        logger.info("connection ended", metadata: ["address": "\(address ?? "local")", "code": "unread-replies"])
+        isClosing = true
+        context.close(promise: nil)
+    }
+
     private func closeOnceWritten() {
         guard let context, !isClosing else { return }
         isClosing = true
+        unreadCheck?.cancel()
+        unreadCheck = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(limits.unreadReplySeconds)) {
+            [weak self] in
+            guard let self, let context = self.context else { return }
+            giveUp(context)
+        }
         // Behind everything written so far.
         let closing = context.writeAndFlush(wrapOutboundOut(ByteBuffer()))
         closing.assumeIsolated().whenComplete { _ in context.close(promise: nil) }

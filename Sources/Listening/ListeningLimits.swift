@@ -6,8 +6,12 @@ package struct ListeningLimits: Sendable {
     package var connectionCountPerAddress = 1024
     /// Bytes of one connection that were read and are not taken in yet; it is not read from while there are more.
     package var unconsumedByteCount = 1 << 20
-    /// Bytes of replies that a connection has not read; it is not read from while a sixteenth waits, and ended at this.
+    /// Bytes of replies that a connection has not read; it is not read from while a sixteenth waits, and ended where
+    /// there are more for `unreadReplySeconds`. What was read before is answered, so there may be as many more as the
+    /// replies to `unconsumedByteCount` bytes.
     package var unreadReplyByteCount = 4 << 20
+    /// How long replies may wait above that bound, or where the connection is to end, in seconds.
+    package var unreadReplySeconds: Int64 = 30
     /// How long a connection may be silent, in seconds.
     package var idleSeconds: Int64 = 3600
 

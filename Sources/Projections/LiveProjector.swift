@@ -226,7 +226,13 @@ package final class LiveProjector: @unchecked Sendable {
             try load()
             try follow()
         } catch {
-            failure = error
+            // Nobody who waits will see more.
+            let left = condition.withLock {
+                failure = error
+                defer { waiters = [] }
+                return waiters
+            }
+            for waiter in left { waiter.continuation.resume() }
             follower.failed(error)
             runWorksUntilStopped()
         }

@@ -36,7 +36,7 @@ func channel(
     port: Int = 1,
     path: String = "/",
     concurrency: Int = 2,
-    timeoutMilliseconds: Int64 = 5000,
+    timeoutMilliseconds: Int64 = 60_000,
     retryDelays: [Int64] = [1000, 10_000]
 ) -> ChannelConfiguration {
     ChannelConfiguration(

@@ -138,19 +138,22 @@ final class StageCourier: Courier {
     }
 }
 
-/// Waits until something has come about, and fails where it does not in long.
+/// Waits until something has come about, and fails where it does not in long: other suites may keep all threads busy
+/// for minutes, so neither time alone decides nor how often it was asked.
 func eventually(
     _ what: Comment,
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: @Sendable () async -> Bool
 ) async throws {
-    let end = ContinuousClock.now + .seconds(20)
+    let end = ContinuousClock.now + .seconds(300)
+    var askedCount = 0
     while await !condition() {
-        guard ContinuousClock.now < end else {
+        askedCount += 1
+        guard ContinuousClock.now < end || askedCount < 10_000 else {
             Issue.record(what, sourceLocation: sourceLocation)
             return
         }
-        try await Task.sleep(for: .milliseconds(1))
+        try await Task.sleep(for: .milliseconds(askedCount < 1000 ? 1 : 20))
     }
 }
 

@@ -55,6 +55,9 @@ final class Pipeline {
 
     var head: Position { writer.head }
 
+    /// Another reader of the log.
+    func makeReader() throws -> EventLogReader { try EventLogReader(directory: "data", fileSystem: fileSystem) }
+
     /// The devices that admission knows: those of accepted events alone.
     var deviceCount: Int { admission.directory.deviceCount }
 

@@ -141,7 +141,7 @@ private final class FeedReader: @unchecked Sendable {
 
     init(_ asker: Asker, _ path: String, _ headers: [(String, String)] = []) async throws {
         let request = asker.request(.GET, path, headers)
-        response = try await asker.client.execute(request, timeout: .seconds(30))
+        response = try await asker.client.execute(request, timeout: .minutes(10))
         bytes = response.body.makeAsyncIterator()
         #expect(response.status == .ok)
         // The greeting.

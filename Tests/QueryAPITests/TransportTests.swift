@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import TestStage
 import Testing
 
 @testable import QueryAPI
@@ -106,7 +107,7 @@ import Testing
         try await setup.run { asker in
             waiting = Task { try await asker.bearing("sender").post("/v1/readings", "x") }
             // A feed does not keep it.
-            let feed = try await asker.client.execute(asker.request(.GET, "/v1/feed"), timeout: .seconds(30))
+            let feed = try await asker.client.execute(asker.request(.GET, "/v1/feed"), timeout: .minutes(10))
             #expect(feed.status == .ok)
             await setup.intake.gate.untilWaiting(1)
             Task { [gate = setup.intake.gate] in gate.open() }

@@ -24,9 +24,14 @@ struct AppConfiguration {
     /// - Parameters:
     ///   - directory: whose file is read.
     ///   - flags: what flags of the command line say, by key.
+    ///   - environment: the process's.
     /// - Returns: what is in force.
     /// - Throws: `Failure` naming the file and line, the variable or the flag of what cannot be understood.
-    static func load(_ directory: DataDirectory, flags: [String: String] = [:]) throws -> AppConfiguration {
+    static func load(
+        _ directory: DataDirectory,
+        flags: [String: String] = [:],
+        environment: [String: String] = SettingValues.processEnvironment
+    ) throws -> AppConfiguration {
         let file = try SettingsFile(path: directory.configuration)
         for key in file.keys where !keys.contains(key) && !ServeSettings.knows(key) {
             throw Failure(
@@ -35,7 +40,7 @@ struct AppConfiguration {
                 hint: "see 'Configuration' in the README"
             )
         }
-        return try AppConfiguration(SettingValues(file: file, flags: flags))
+        return try AppConfiguration(SettingValues(file: file, flags: flags, environment: environment))
     }
 
     private init(_ values: SettingValues) throws {

@@ -17,7 +17,7 @@ struct SettingValues {
     init(
         file: SettingsFile,
         flags: [String: String] = [:],
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = SettingValues.processEnvironment
     ) {
         self.file = file
         self.flags = flags
@@ -28,6 +28,9 @@ struct SettingValues {
             InMemoryProvider(name: "file", values: SettingValues.values(file.values.mapValues(\.text))),
         ])
     }
+
+    /// The environment of this process.
+    static var processEnvironment: [String: String] { ProcessInfo.processInfo.environment }
 
     private static func values(_ texts: [String: String]) -> [AbsoluteConfigKey: ConfigValue] {
         Dictionary(

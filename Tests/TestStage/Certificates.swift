@@ -1,9 +1,12 @@
-import NIOSSL
+package import NIOSSL
 
 /// Two self-signed certificates of localhost and their keys, which guard nothing but these tests.
-enum Certificates {
-    static func first() throws -> (certificate: NIOSSLCertificate, key: NIOSSLPrivateKey) { try pair(one) }
-    static func second() throws -> (certificate: NIOSSLCertificate, key: NIOSSLPrivateKey) { try pair(two) }
+package enum Certificates {
+    package static func first() throws -> (certificate: NIOSSLCertificate, key: NIOSSLPrivateKey) { try pair(one) }
+    package static func second() throws -> (certificate: NIOSSLCertificate, key: NIOSSLPrivateKey) { try pair(two) }
+
+    /// The first, certificate and key, as PEM.
+    package static var pem: String { one }
 
     private static func pair(_ text: String) throws -> (certificate: NIOSSLCertificate, key: NIOSSLPrivateKey) {
         (
