@@ -208,7 +208,11 @@ let tests: [Target] = [
         dependencies: ["FleetSimulator", "Telegrams", "MeterModel"],
         swiftSettings: settings
     ),
-    .testTarget(name: "ScenarioTests", dependencies: ["meterfold", "SharedFiles"], swiftSettings: settings),
+    .testTarget(
+        name: "ScenarioTests",
+        dependencies: ["meterfold", "SharedFiles", .product(name: "Crypto", package: "swift-crypto")],
+        swiftSettings: settings
+    ),
     .testTarget(name: "TidyTests", swiftSettings: settings),
 ]
 
