@@ -22,7 +22,8 @@ package final class LineSession: @unchecked Sendable {
     var share = BatchShare()
     /// Whether it is among those that are answered at the next commit.
     var isWaiting = false
-    private(set) var hasReachedEnd = false
+    /// Whether it ends with the next commit.
+    var hasReachedEnd = false
     private(set) var hasEnded = false
     private var answeredLineCount: UInt64 = 0
 

@@ -163,7 +163,8 @@ package final class LiveIntake {
     }
 
     private func end(_ session: LineSession, _ fault: SessionFault, _ reply: inout [UInt8]) throws {
-        // What came before the fault is answered first.
+        // What came before the fault is answered first; it ends by the fault, even where that is all there was.
+        session.hasReachedEnd = false
         wait(session)
         if !reply.isEmpty { session.follower.reply(reply) }
         reply = []

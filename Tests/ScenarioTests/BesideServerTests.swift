@@ -47,6 +47,9 @@ struct BesideServerTests {
                     .replacing(/"seconds": [0-9.]+/, with: "SECONDS")
                     .replacing(/\d{8}T\d+Z-\d+/, with: "STAMP")
                     .replacing(/"requestedAt": "[^"]*"/, with: "INSTANT")
+                    // A server records that days turned, which moves positions.
+                    .replacing(/(positions?|up to|[pP]osition":) +[0-9]+( to [0-9]+)?/, with: "POSITION")
+                    .replacing(/"durable": [0-9]+|[0-9]+ events/, with: "POSITION")
             }
             return (text(outcome.output), text(outcome.errors))
         }
@@ -54,9 +57,8 @@ struct BesideServerTests {
         func check() throws {
             try server.stop()
             let (ours, theirs) = (try served.replay(), try alone.replay())
-            #expect(ours == theirs)
-            let names = try served.replay("--with-record").map { try Row($0)["recordedBy"] }
-            #expect(!names.isEmpty && names.allSatisfy { $0 == "cli" }, "\(names)")
+            #expect(ours.filter { !$0.contains("DayTurned") } == theirs)
+            #expect(Set(try served.recorders()) == ["cli"])
             served.expect(exit: 0, try served.run(["verify"]))
         }
     }
@@ -65,12 +67,13 @@ struct BesideServerTests {
         let pair = try Pair()
         try pair.run(["ingest", "-"], reading: Tour.text)
         let pay = ["topup", "E-1", "5.50", "--reference", "2", "--at", "2026-01-02T00:00:00Z"]
-        #expect(try pair.run(pay).output == "recorded at position 7\n")
+        let first = try pair.run(pay).output
+        #expect(first.hasPrefix("recorded at position "))
         // The same again, another under its name, and what nobody can mean.
-        #expect(try pair.run(pay).output == "recorded at position 8\n")
+        #expect(try pair.run(pay).output.hasPrefix("recorded at position "))
         #expect(try pair.run(["topup", "E-1", "6", "--reference", "2"], exit: 1).errors.contains("reference-reused"))
         try pair.run(["topup", "E-1", "much", "--reference", "3"], exit: 64)
-        try pair.run(["topup", "E-1", "1", "--reference", "3", "--currency", "CNY"], exit: 64)
+        try pair.run(["topup", "E-1", "1", "--reference", "3", "--currency", "CNY"], exit: 1)
         try pair.run(["topup", "E-9", "1", "--reference", "4"], exit: 64)
         #expect(try pair.served.query("balance").map { $0["balance"] } == ["3.50"])
         try pair.check()
@@ -79,7 +82,9 @@ struct BesideServerTests {
     @Test func `apply`() throws {
         let pair = try Pair()
         let fleet = ["fleet.yaml": Array(ApplyTests.fleet.utf8)]
-        #expect(try pair.run(["apply", "--dry-run", "fleet.yaml"], files: fleet).output.contains("nothing was written"))
+        #expect(
+            try pair.run(["apply", "--dry-run", "fleet.yaml"], files: fleet).output.contains("nothing was written")
+        )
         #expect(try pair.run(["apply", "fleet.yaml"], files: fleet).output.contains("positions 1 to 3"))
         #expect(try pair.run(["apply", "fleet.yaml"], files: fleet).output.contains("nothing to change"))
         try pair.run(["ingest", "-"], reading: ApplyTests.readings)
@@ -88,7 +93,7 @@ struct BesideServerTests {
         let refused = try pair.run(["apply", "fleet.yaml"], exit: 1, files: dearer)
         #expect(refused.errors.contains("--yes"), "\(refused.errors)")
         #expect(refused.errors.contains("hint"), "\(refused.errors)")
-        #expect(try pair.served.replay().count == 5, "nothing was changed")
+        #expect(try pair.served.replay("--kind", "TariffPublished").count == 1, "nothing was changed")
         try pair.run(["apply", "fleet.yaml", "--yes", "--format", "json"], files: dearer)
         try pair.run(["apply", "fleet.yaml", "--format", "json"], files: dearer)
         let wrong = ["fleet.yaml": Array("devices: [ { id: E-1, utility: coal } ]\n".utf8)]
@@ -103,7 +108,8 @@ struct BesideServerTests {
         let declared = try pair.run(["ingest", "-", "--format", "json"], reading: Tour.declarations)
         #expect(try Row(declared.outputLines[0])[integer: "lastPosition"] == 3)
         // Refused lines, their file, and the rest that goes in.
-        let mixed = Tour.readings + "nonsense\n" + #"{"device":"E-7","readAt":"2026-01-01T00:00:00Z","value":"1"}"# + "\n"
+        let mixed =
+            Tour.readings + "nonsense\n" + #"{"device":"E-7","readAt":"2026-01-01T00:00:00Z","value":"1"}"# + "\n"
         let kept = try pair.run(["ingest", "-"], exit: 2, reading: mixed)
         #expect(kept.output.contains("rejected   2, kept in \(pair.served.data)/quarantine/2"), "\(kept.output)")
         #expect(try pair.served.quarantined().map { $0["raw"] } == pair.alone.quarantined().map { $0["raw"] })
@@ -120,7 +126,7 @@ struct BesideServerTests {
             pair.served.expect(exit: 0, outcome)
             let packed = ["d.gz": try Scenario.bytes(plain + ".gz")]
             try pair.run(["ingest", "d.gz"], files: packed)
-            try pair.run(["ingest", "cut.gz"], exit: 1, files: ["cut.gz": (packed["d.gz"] ?? []).dropLast(9)])
+            try pair.run(["ingest", "cut.gz"], exit: 2, files: ["cut.gz": (packed["d.gz"] ?? []).dropLast(9)])
         }
         // Views that are left for later are folded by whoever asks.
         let late = #"{"device":"E-1","readAt":"2026-02-01T00:00:00+01:00","value":"1100"}"# + "\n"
@@ -190,7 +196,10 @@ struct BesideServerTests {
         }
         #expect(try Views(of: pair.served) == before)
         // It goes on in the fresh ones.
-        try pair.run(["ingest", "-"], reading: #"{"device":"X-1","readAt":1767225600,"value":"1","register":"r","unit":"kWh"}"#)
+        try pair.run(
+            ["ingest", "-"],
+            reading: #"{"device":"X-1","readAt":1767225600,"value":"1","register":"r","unit":"kWh"}"#
+        )
         #expect(try pair.server.get("/v1/devices/X-1?atLeast=1").status == 200)
         #expect(try pair.served.query("devices", "--device", "X-1").count == 1)
         try pair.check()
@@ -203,7 +212,8 @@ struct BesideServerTests {
         let pair = try Pair()
         try pair.run(["ingest", "-"], reading: Tour.text)
         let views = pair.served.data + "/views.sqlite"
-        let script = "import sqlite3,sys;c=sqlite3.connect(sys.argv[1]);c.execute(\"UPDATE balance SET charges = '1'\");c.commit()"
+        let script =
+            "import sqlite3,sys;c=sqlite3.connect(sys.argv[1]);c.execute(\"UPDATE balance SET charges = '1'\");c.commit()"
         guard let outcome = try pair.served.runOther(["python3", "-c", script, views]) else { return }
         pair.served.expect(exit: 0, outcome)
         let rebuilt = try pair.served.run(["rebuild"])

@@ -88,6 +88,17 @@ final class Server {
     }
 }
 
+extension Scenario {
+    /// Who recorded the events of the log, days that turned aside.
+    func recorders(_ arguments: String...) throws -> [String] {
+        let outcome = try run(["replay", "--with-record"] + arguments)
+        expect(exit: 0, outcome)
+        return try outcome.outputLines.map { try Row($0) }.filter { $0["event"] != "DayTurned" }.map {
+            try Row($0[json: "record"] ?? "{}")["recordedBy"] ?? "nobody"
+        }
+    }
+}
+
 /// Waits until something is so; false after `seconds`.
 func eventually(within seconds: Int = 30, _ isSo: () throws -> Bool) rethrows -> Bool {
     let start = ContinuousClock.now

@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Foundation
+import Glibc
 import Ingest
 import NIOCore
 import NIOHTTP1
@@ -80,7 +81,7 @@ struct ControlClient {
     ///   - profile: the YAML of a profile that does not come with the program.
     ///   - logOnly: whether the views are left for later.
     ///   - progress: is told how far it is.
-    /// - Returns: what the server did, and what went wrong on the way.
+    /// - Returns: what the server did, what went wrong on the way, and where the input is damaged.
     /// - Throws: `Failure` where the server cannot be asked.
     func ingest(
         _ file: String,
@@ -88,7 +89,7 @@ struct ControlClient {
         profile: [UInt8]?,
         logOnly: Bool,
         _ progress: IngestProgress
-    ) async throws -> (answer: IngestAnswer?, failure: String?) {
+    ) async throws -> (answer: IngestAnswer?, failure: String?, damage: SourceBytes.Damage?) {
         var arguments = words
         arguments.append(("source", file))
         if let profile { arguments.append(("profileBytes", String(profile.count))) }
@@ -100,8 +101,8 @@ struct ControlClient {
         let answer = try await run("ingest", arguments, .stream(input, length: .unknown))
         input.end()
         var failure: String? = answer.err.isEmpty ? nil : answer.err
-        if let fault = input.fault, fault != .interrupted { failure = Failure(fault).description + "\n" }
-        return (answer.out.isEmpty ? nil : try IngestAnswer(answer.out), failure)
+        if case .unreadable? = input.fault { failure = input.fault.map { Failure($0).description + "\n" } }
+        return (answer.out.isEmpty ? nil : try IngestAnswer(answer.out), failure, input.damage)
     }
 
     // MARK: The way there
@@ -157,6 +158,8 @@ struct ControlClient {
     }
 
     private func end(_ answer: Answer) throws {
+        // Said as by the command itself, with its usage.
+        if answer.exitCode == EX_USAGE { throw ValidationError(answer.err.trimmingCharacters(in: .newlines)) }
         show(answer)
         if answer.exitCode != 0 { throw ExitCode(answer.exitCode) }
     }

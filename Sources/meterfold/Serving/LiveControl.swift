@@ -43,7 +43,7 @@ struct LiveControl: ControlHandling {
             console.error(Failure(error).description)
         } catch let error as ValidationError {
             exitCode = EX_USAGE
-            console.error("Error: \(error.message)")
+            console.error(error.message)
         } catch {
             exitCode = 1
             console.error(Failure(error)?.description ?? "meterfold: server: \(error)")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EventStorage
 import Ingest
 import MeterModel
 import Telegrams
@@ -30,11 +31,14 @@ struct RemoteIngest {
                 let done = try await control.ingest(file, words, profile: profile, logOnly: logOnly, progress)
                 done.answer?.add(to: &report, directory)
                 failure = done.failure
+                if let damage = done.damage { try keep(damage, of: file, &report) }
             } catch let error as Failure {
                 failure = error.description + "\n"
             }
         }
         progress.finish()
+        // Nothing was said of it where not one input could be read.
+        if report.durable == .origin { report.durable = try EventLogReader(directory: directory.path).lastPosition() }
         report.seconds = SystemClock.uptimeSeconds() - start
         Terminal.print(format == .json ? report.json : report.text)
         if let failure {
@@ -43,6 +47,19 @@ struct RemoteIngest {
         }
         if Signals.isInterrupted { throw IngestCommand.interruption(report.durable) }
         if report.summary.rejected > 0 { throw ExitCode(2) }
+    }
+}
+
+extension RemoteIngest {
+    /// Keeps what lies before the damage of a compressed input, which the server cannot see.
+    private func keep(_ damage: SourceBytes.Damage, of file: String, _ report: inout IngestReport) throws {
+        let quarantine = Quarantine(directory: directory.quarantine, startedAt: SystemClock().now())
+        try damage.raw.withUnsafeBytes {
+            try quarantine.add(source: file, line: damage.line, refusal: damage.refusal, raw: $0)
+        }
+        try quarantine.sync()
+        report.summary.reasons[damage.refusal.code, default: 0] += 1
+        report.quarantine = report.quarantine ?? quarantine.path
     }
 }
 

@@ -1,4 +1,5 @@
 import Ingest
+import MeterModel
 import NIOCore
 
 /// The bytes of a file or of standard input, inflated, as a body.
@@ -59,6 +60,20 @@ final class SourceBytes: AsyncSequence, AsyncIteratorProtocol, @unchecked Sendab
             progress.advance(lineCount: lineCount, byteCount: source.readByteCount)
             return whole
         }
+    }
+
+    /// Where compressed data is cut off or damaged.
+    struct Damage {
+        var refusal: Refusal
+        /// The line that it is in, and what of that came before it.
+        var line: UInt64
+        var raw: [UInt8]
+    }
+
+    /// Nil where it is whole, as far as it was read.
+    var damage: Damage? {
+        guard case .damaged(let refusal)? = fault else { return nil }
+        return Damage(refusal: refusal, line: lineCount + 1, raw: held)
     }
 
     /// Says to the progress that the next input is another one.
