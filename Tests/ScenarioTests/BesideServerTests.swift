@@ -56,8 +56,10 @@ struct BesideServerTests {
 
         func check() throws {
             try server.stop()
-            let (ours, theirs) = (try served.replay(), try alone.replay())
-            #expect(ours.filter { !$0.contains("DayTurned") } == theirs)
+            // Batches of other sizes put a long input in another order.
+            let ours = try served.replay().filter { !$0.contains("DayTurned") }
+            let areEqual = try ours.sorted() == alone.replay().sorted()
+            #expect(areEqual, "the logs hold other events")
             #expect(Set(try served.recorders()) == ["cli"])
             served.expect(exit: 0, try served.run(["verify"]))
         }

@@ -153,6 +153,6 @@ struct ServedAccessTests {
         scenario.expect(exit: 1, try send("one", 4))
         if let asked = try ask("two") { scenario.expect(exit: 0, asked) }
         try server.stop()
-        #expect(try scenario.replay().count == 2)
+        #expect(try scenario.recorders().count == 2)
     }
 }

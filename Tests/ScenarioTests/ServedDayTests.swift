@@ -41,7 +41,7 @@ struct ServedDayTests {
         #expect(!wire.hasMore(within: 300), "what is not taken in is not acknowledged")
         #expect(try held.get("/v1/devices").status == 200, "questions are answered")
         try held.stop()
-        #expect(try scenario.replay().isEmpty)
+        #expect(try scenario.recorders().isEmpty)
         scenario.environment["METERFOLD_SERVE_DISK_RESERVE_BYTES"] = "1000"
         let free = try Server(scenario)
         #expect(try free.get("/readyz").status == 200)

@@ -30,7 +30,7 @@ struct ServedSendingTests {
         scenario.expect(exit: 2, mixed)
         #expect(mixed.errors.contains("2"), "\(mixed.errors)")
         try server.stop()
-        #expect(try scenario.replay().count == 101)
+        #expect(try scenario.recorders().count == 101)
     }
 
     @Test func `send goes on behind the last ack when the server is started again`() throws {
@@ -48,7 +48,7 @@ struct ServedSendingTests {
         scenario.expect(exit: 0, outcome)
         #expect(try Row(#require(outcome.outputLines.first))[integer: "acked"] == 1001)
         try again.stop()
-        let values = try scenario.replay().map { try Row($0)["value"] ?? "" }
+        let values = try scenario.replay().compactMap { try Row($0)["value"] }
         #expect(Set(values) == Set((1...1000).map(String.init)))
         scenario.expect(exit: 0, try scenario.run(["verify"]))
     }
