@@ -106,6 +106,7 @@ let modules: [Target] = [
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "NIOTLS", package: "swift-nio"),
         ],
         swiftSettings: settings
     ),
@@ -219,7 +220,11 @@ let tests: [Target] = [
     ),
     .testTarget(
         name: "ScenarioTests",
-        dependencies: ["meterfold", "MeterModel", "Projections", "TimeZones", "SharedFiles"],
+        dependencies: [
+            "meterfold", "MeterModel", "Projections", "TimeZones", "SharedFiles",
+            .product(name: "Crypto", package: "swift-crypto"),
+            .product(name: "Logging", package: "swift-log"),
+        ],
         swiftSettings: settings
     ),
     .testTarget(name: "TidyTests", swiftSettings: settings),

@@ -39,6 +39,7 @@ extension InputOptions {
                 throw ProfileError(source: name, line: nil, text: "no profile is called so here")
             }
             self.profile = found
+            profileIsDefault = false
         } catch {
             throw ParameterFault(name: "profile", text: error.text)
         }

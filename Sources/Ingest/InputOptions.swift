@@ -7,6 +7,9 @@ package struct InputOptions: Sendable {
     package var format: InputFormat?
     package var precision = TimestampPrecision.nanoseconds
     package var profile: InputProfile?
+    /// Whether the profile only stands in where nobody named one: it then reads inputs of its own format, and the others
+    /// are read without it.
+    package var profileIsDefault = false
     /// The device of an input that names none, in place of the profile's.
     package var device: String?
     /// What fills readings that lack it; each goes before what the profile says.
@@ -17,10 +20,10 @@ package struct InputOptions: Sendable {
     package init() {}
 
     /// The format that needs no detecting, if there is one.
-    package var knownFormat: InputFormat? { format ?? profile?.format }
+    package var knownFormat: InputFormat? { format ?? (profileIsDefault ? nil : profile?.format) }
 
     /// The utility that fills what readings lack: of the options, else of the profile.
-    package var effectiveUtility: Utility? { utility ?? profile?.utility }
+    package var effectiveUtility: Utility? { utility ?? (profileIsDefault ? nil : profile?.utility) }
 
     /// A decoder for `format`, for one input.
     package func makeDecoder(_ format: InputFormat) -> any TelegramDecoder {

@@ -145,8 +145,11 @@ package final class IntakeThread: @unchecked Sendable {
     package func perform<T: Sendable>(_ body: @escaping @Sendable (LiveIntake) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             enqueue(
-                .perform { intake in
-                    continuation.resume(with: Result { try body(try intake.get()) })
+                .perform { [self] intake in
+                    let result = Result { try body(try intake.get()) }
+                    // What `body` committed itself is told before anybody waits for it.
+                    if case .success = intake { publish() }
+                    continuation.resume(with: result)
                 }
             )
         }

@@ -60,6 +60,9 @@ package final class LiveIntake {
     /// What was taken in and refused since the beginning.
     package var summary: IntakeSummary { intake.summary }
 
+    /// The file of refused lines, once one was kept.
+    package var quarantinePath: String? { intake.quarantinePath }
+
     /// What is known of devices, currencies and references.
     package var admission: Admission { intake.admission }
 

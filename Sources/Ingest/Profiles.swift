@@ -68,6 +68,16 @@ package enum Profiles {
     /// - Returns: the profile.
     /// - Throws: `ProfileError` with the line of the fault.
     package static func load(file: String, zones: any ZoneSource) throws(ProfileError) -> InputProfile {
+        guard let text = String(validating: try bytes(ofFile: file), as: UTF8.self) else {
+            throw ProfileError(source: file, line: nil, text: "is no UTF-8")
+        }
+        return try parse(text, source: file, zones: zones)
+    }
+
+    /// The bytes of a profile's file.
+    ///
+    /// - Throws: `ProfileError` where it cannot be read or is too large.
+    package static func bytes(ofFile file: String) throws(ProfileError) -> [UInt8] {
         let data: Data
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: file))
@@ -77,9 +87,6 @@ package enum Profiles {
         guard data.count <= maximumByteCount else {
             throw ProfileError(source: file, line: nil, text: "is larger than \(maximumByteCount) bytes")
         }
-        guard let text = String(validating: data, as: UTF8.self) else {
-            throw ProfileError(source: file, line: nil, text: "is no UTF-8")
-        }
-        return try parse(text, source: file, zones: zones)
+        return [UInt8](data)
     }
 }

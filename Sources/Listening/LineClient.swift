@@ -196,7 +196,9 @@ package final class LineClient: Sendable {
                             NIOSSLClientHandler(context: tls, serverHostname: name)
                         )
                     }
-                    try channel.pipeline.syncOperations.addHandler(LineClientHandler(self, connection))
+                    try channel.pipeline.syncOperations.addHandler(
+                        LineClientHandler(self, connection, shakesHands: self.tls != nil)
+                    )
                 }
             }
         bootstrap.connect(host: options.address.host, port: options.address.port).whenFailure { error in

@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import NIOTLS
 
 /// One connection of a client: cuts what comes back into answers, tells when it stands and when it is gone.
 ///
@@ -17,19 +18,39 @@ final class LineClientHandler: ChannelInboundHandler {
     private var isStanding = false
     private var isGone = false
 
-    init(_ client: LineClient, _ connection: Int) {
+    /// Whether TLS is spoken: the connection then stands once hands are shaken. (A sending side that is closed before
+    /// that would end the handshake.)
+    private let shakesHands: Bool
+    private var handshakeBound: Scheduled<Void>?
+
+    /// How long a handshake may take.
+    private static let handshakeTime = TimeAmount.seconds(10)
+
+    init(_ client: LineClient, _ connection: Int, shakesHands: Bool) {
         self.client = client
         self.connection = connection
+        self.shakesHands = shakesHands
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        // Over TLS, what is written before hands are shaken waits for that.
+        guard shakesHands else { return stand(context) }
+        handshakeBound = context.eventLoop.assumeIsolated().scheduleTask(in: LineClientHandler.handshakeTime) {
+            guard !self.isStanding, !self.isGone else { return }
+            self.fault = "no TLS handshake within 10 s"
+            context.close(promise: nil)
+        }
+    }
+
+    private func stand(_ context: ChannelHandlerContext) {
+        guard !isStanding else { return }
         isStanding = true
+        handshakeBound?.cancel()
         client.connected(connection, context.channel)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
+        case TLSUserEvent.handshakeCompleted: stand(context)
         // The receiver will say no more; what it did not acknowledge by now it never will.
         case ChannelEvent.inputClosed: context.close(promise: nil)
         default: break
@@ -76,6 +97,7 @@ final class LineClientHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         guard !isGone else { return }
         isGone = true
+        handshakeBound?.cancel()
         client.lost(connection, fault ?? "the receiver closed the connection")
     }
 }

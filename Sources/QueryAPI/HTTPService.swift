@@ -83,7 +83,7 @@ package struct HTTPService: Service {
                 }
                 if let address = channel.localAddress { onListening(address) }
             },
-            logger: logger
+            logger: quietLogger
         )
         defer { socket?.remove() }
         try await withGracefulShutdownHandler {
@@ -91,6 +91,13 @@ package struct HTTPService: Service {
         } onGracefulShutdown: {
             closing.close()
         }
+    }
+
+    /// Where it listens is `onListening`'s to tell, once: the framework's own word for it is left out.
+    private var quietLogger: Logger {
+        var quiet = logger
+        if quiet.logLevel == .info { quiet.logLevel = .notice }
+        return quiet
     }
 
     private var tcpAddress: BindAddress {

@@ -47,28 +47,25 @@ struct InputFlags: ParsableArguments {
 
     /// The options for one input; what the flags do not say, the configuration's defaults do.
     func options(_ configuration: AppConfiguration, zones: any ZoneSource) throws -> InputOptions {
-        var options = InputOptions()
+        var options = configuration.inputDefaults
         options.format = inputFormat
         options.precision = precision
         options.device = device
-        options.utility = utility ?? configuration.defaultUtility
-        options.unit = unit ?? configuration.defaultUnit
-        options.register = register ?? configuration.defaultRegister
+        options.utility = utility ?? options.utility
+        options.unit = unit ?? options.unit
+        options.register = register ?? options.register
         guard let profile else { return options }
         do throws(ProfileError) {
             options.profile = try Profiles.find(profile, zones: zones)
+            options.profileIsDefault = false
         } catch {
-            throw Failure(
-                place: error.source,
-                cause: error.line.map { "line \($0): \(error.text)" } ?? error.text,
-                hint: "shipped profiles: \(Profiles.names.joined(separator: ", "))"
-            )
+            throw Failure(error)
         }
         return options
     }
 }
 
-struct IngestCommand: ParsableCommand {
+struct IngestCommand: AsyncParsableCommand {
     enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
 
     static let configuration = CommandConfiguration(
@@ -95,10 +92,23 @@ struct IngestCommand: ParsableCommand {
         if dryRun, logOnly { throw ValidationError("choose one of --dry-run, --log-only") }
     }
 
-    func run() throws {
+    func run() async throws {
         let start = SystemClock.uptimeSeconds()
         Signals.noteInterrupts()
         if dryRun { return try runDry(start) }
+        guard let control = ControlClient(location.directory) else { return try runHere(start) }
+        try await RemoteIngest(
+            control: control,
+            directory: location.directory,
+            files: files,
+            input: input,
+            format: format,
+            logOnly: logOnly
+        )
+        .run(since: start)
+    }
+
+    private func runHere(_ start: Double) throws {
         let (options, scope) = try prepare()
         let task: Engine.Task = logOnly ? .logOnly : scope.map { .facts($0) } ?? .anything
         let engine = try Engine(location.directory, for: task)
@@ -128,14 +138,17 @@ struct IngestCommand: ParsableCommand {
         try engine.close()
         Terminal.print(format == .json ? summary.json : summary.text)
         if let fault { throw fault }
-        if Signals.isInterrupted {
-            throw Failure(
-                place: "ingest",
-                cause: "interrupted; everything up to position \(engine.writer.head.rawValue) is durable",
-                hint: "give the same input again: what is in counts as duplicate"
-            )
-        }
+        if Signals.isInterrupted { throw IngestCommand.interruption(engine.writer.head) }
         if intake.summary.rejected > 0 { throw ExitCode(2) }
+    }
+
+    /// What is said where somebody ended it before its time.
+    static func interruption(_ durable: Position) -> Failure {
+        Failure(
+            place: "ingest",
+            cause: "interrupted; everything up to position \(durable.rawValue) is durable",
+            hint: "give the same input again: what is in counts as duplicate"
+        )
     }
 
     private func runDry(_ start: Double) throws {
@@ -213,6 +226,14 @@ struct IngestCommand: ParsableCommand {
 }
 
 extension Failure {
+    init(_ error: ProfileError) {
+        self.init(
+            place: error.source,
+            cause: error.line.map { "line \($0): \(error.text)" } ?? error.text,
+            hint: "shipped profiles: \(Profiles.names.joined(separator: ", "))"
+        )
+    }
+
     init(_ fault: InputFault) {
         switch fault {
         case .unreadable(let source, let reason):

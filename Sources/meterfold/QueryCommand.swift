@@ -103,11 +103,17 @@ struct QueryCommand: ParsableCommand {
             let engine = try Engine(directory)
             try engine.close()
         } catch let error as RecordLogError where error.code == .locked {
-            guard case .behind(let store, let checkpoint)? = try? current(directory, head, zones) else { throw error }
-            Terminal.error(
-                "meterfold: another process holds the views; they are at position \(checkpoint.rawValue) of \(head)"
-            )
-            return try withHours(store, directory, zones)
+            // Whoever holds them may have gone on meanwhile.
+            let head = try EventLogReader(directory: directory.path).lastPosition().rawValue
+            switch try? current(directory, head, zones) {
+            case .current(let store)?: return try withHours(store, directory, zones)
+            case .behind(let store, let checkpoint)?:
+                Terminal.error(
+                    "meterfold: another process holds the views; they are at position \(checkpoint.rawValue) of \(head)"
+                )
+                return try withHours(store, directory, zones)
+            default: throw error
+            }
         }
         return try withHours(try ViewStore.openForReading(path: directory.views), directory, zones)
     }

@@ -19,7 +19,7 @@ enum ImportRules {
             "MeterModel", "ReadModel", "Access", "Hummingbird", "HummingbirdTLS", "HummingbirdCore", "HTTPTypes",
             "Logging", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "ServiceLifecycle",
         ],
-        "Listening": ["MeterModel", "Access", "Ingest", "Logging", "NIOCore", "NIOPosix", "NIOSSL"],
+        "Listening": ["MeterModel", "Access", "Ingest", "Logging", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"],
         "meterfold": [
             "MeterModel", "TimeZones", "Yams", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing",
             "ReadModel",

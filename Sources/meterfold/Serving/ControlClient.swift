@@ -1,10 +1,10 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Foundation
+import Glibc
 import Ingest
 import NIOCore
 import NIOHTTP1
-import Telegrams
 
 /// Hands commands to the server that holds the data directory, and says what it says.
 struct ControlClient {
@@ -75,16 +75,34 @@ struct ControlClient {
 
     /// Sends one input.
     ///
-    /// - Returns: the exit code of its ingest.
-    func ingest(_ file: String, _ words: [String: String], report: String, logOnly: Bool) async throws -> Int32 {
-        var arguments = words.map { ($0.key, $0.value) }
-        arguments += [("source", file), ("report", report)]
+    /// - Parameters:
+    ///   - file: a path, or `-`.
+    ///   - words: how it is read, by the names of `InputOptions.wordNames`.
+    ///   - profile: the YAML of a profile that does not come with the program.
+    ///   - logOnly: whether the views are left for later.
+    ///   - progress: is told how far it is.
+    /// - Returns: what the server did, what went wrong on the way, and where the input is damaged.
+    /// - Throws: `Failure` where the server cannot be asked.
+    func ingest(
+        _ file: String,
+        _ words: [(String, String)],
+        profile: [UInt8]?,
+        logOnly: Bool,
+        _ progress: IngestProgress
+    ) async throws -> (answer: IngestAnswer?, failure: String?, damage: SourceBytes.Damage?) {
+        var arguments = words
+        arguments.append(("source", file))
+        if let profile { arguments.append(("profileBytes", String(profile.count))) }
         if logOnly { arguments.append(("logOnly", "1")) }
-        let input = try SourceBytes(path: file)
+        let input: SourceBytes
+        do throws(InputFault) { input = try SourceBytes(path: file, after: profile ?? [], progress) } catch {
+            throw Failure(error)
+        }
         let answer = try await run("ingest", arguments, .stream(input, length: .unknown))
-        if let fault = input.fault { throw Failure(fault) }
-        show(answer)
-        return answer.exitCode
+        input.end()
+        var failure: String? = answer.err.isEmpty ? nil : answer.err
+        if case .unreadable? = input.fault { failure = input.fault.map { Failure($0).description + "\n" } }
+        return (answer.out.isEmpty ? nil : try IngestAnswer(answer.out), failure, input.damage)
     }
 
     // MARK: The way there
@@ -133,9 +151,6 @@ struct ControlClient {
         }
     }
 
-    /// The failure that a fault of an input is.
-    static func failure(_ fault: InputFault) -> Failure { Failure(fault) }
-
     private func show(_ answer: Answer) {
         var out = answer.out
         out.withUTF8 { Terminal.write(UnsafeRawBufferPointer($0)) }
@@ -143,39 +158,9 @@ struct ControlClient {
     }
 
     private func end(_ answer: Answer) throws {
+        // Said as by the command itself, with its usage.
+        if answer.exitCode == EX_USAGE { throw ValidationError(answer.err.trimmingCharacters(in: .newlines)) }
         show(answer)
         if answer.exitCode != 0 { throw ExitCode(answer.exitCode) }
-    }
-}
-
-/// The bytes of a file or of standard input, inflated, as a body.
-// Safety: gone through once, by the one task that sends it; `fault` is asked for after that.
-private final class SourceBytes: AsyncSequence, AsyncIteratorProtocol, @unchecked Sendable {
-    typealias Element = ByteBuffer
-
-    private static let chunkByteCount = 256 * 1024
-    private let source: InputSource
-    private(set) var fault: InputFault?
-
-    init(path: String) throws {
-        let opened: InputSource
-        do throws(InputFault) {
-            opened = try InputSource(path: path, isInterrupted: { Signals.isInterrupted })
-        } catch {
-            throw ControlClient.failure(error)
-        }
-        source = opened
-    }
-
-    func makeAsyncIterator() -> SourceBytes { self }
-
-    func next() async throws -> ByteBuffer? {
-        var chunk = [UInt8](repeating: 0, count: SourceBytes.chunkByteCount)
-        let count: Int
-        do throws(InputFault) { count = try source.readChunk(&chunk) } catch {
-            fault = error
-            return nil
-        }
-        return count == 0 ? nil : ByteBuffer(bytes: chunk[..<count])
     }
 }

@@ -15,7 +15,7 @@ struct LiveControl: ControlHandling {
     let onViewsReplaced: @Sendable () -> Void
 
     /// Who records what comes this way, as the log says.
-    private static let principal = Principal.operatorAtHand
+    static let principal = Principal.operatorAtHand
     /// Bytes of fleet files that are taken at once.
     private static let maximumFleetByteCount = DeclaredFleet.maximumByteCount
 
@@ -26,7 +26,9 @@ struct LiveControl: ControlHandling {
             switch command {
             case "topup": try await topUp(arguments, console)
             case "apply": try await apply(arguments, body, console)
-            case "ingest": exitCode = try await ingest(arguments, body, console)
+            case "ingest":
+                try refuseWhileHeld()
+                exitCode = try await LiveIngest(core: core).run(arguments, body, console)
             case "push-drain": try await drain(console)
             case "rebuild": exitCode = try await LiveRebuild(core, onViewsReplaced).run(console)
             default:
@@ -41,7 +43,7 @@ struct LiveControl: ControlHandling {
             console.error(Failure(error).description)
         } catch let error as ValidationError {
             exitCode = EX_USAGE
-            console.error("Error: \(error.message)")
+            console.error(error.message)
         } catch {
             exitCode = 1
             console.error(Failure(error)?.description ?? "meterfold: server: \(error)")
@@ -104,57 +106,6 @@ struct LiveControl: ControlHandling {
         }
     }
 
-    private func ingest(_ arguments: [String: [String]], _ body: BodyBytes, _ console: any Console) async throws
-        -> Int32
-    {
-        try refuseWhileHeld()
-        let start = SystemClock.uptimeSeconds()
-        let duplicates = try await core.projector.perform { projector, _ in projector.duplicateCount }
-        var options = core.configuration.inputDefaults
-        do throws(ParameterFault) {
-            // A file of the operator's own, which he could read himself.
-            try options.apply(arguments.compactMapValues(\.first)) { name throws(ProfileError) in
-                try Profiles.find(name, zones: core.zones)
-            }
-        } catch {
-            throw Failure(place: error.name, cause: error.text, hint: "see 'meterfold ingest --help'")
-        }
-        let terms = SessionTerms(
-            source: arguments.one("source") ?? "-",
-            options: options,
-            access: OpenAccess(as: LiveControl.principal),
-            takesGreeting: false,
-            keepsRefused: true,
-            profile: core.profile
-        )
-        let session = BodySession(core.intake, terms: terms, principal: LiveControl.principal)
-        var isWhole = true
-        do {
-            for try await piece in body {
-                if await !session.take(Array(piece.readableBytesView)) { break }
-            }
-        } catch {
-            isWhole = false
-        }
-        let (summary, fault) = await session.finish(isWhole: isWhole)
-        if let last = summary.lastPosition, arguments["logOnly"] == nil {
-            _ = await core.projector.wait(for: last, within: LiveStage.viewsWait)
-        }
-        let after = try await core.projector.perform { projector, _ in projector.duplicateCount }
-        let report = IngestReport(
-            summary: IntakeSummary(summary),
-            duplicates: arguments["logOnly"] == nil ? after - duplicates : nil,
-            durable: core.intake.durablePosition,
-            seconds: SystemClock.uptimeSeconds() - start,
-            quarantine: nil
-        )
-        console.print(arguments.one("report") == "json" ? report.json : report.text)
-        if let fault, fault.code != .unreadableInput || summary.rejected == 0 {
-            throw Failure(place: terms.source, cause: fault.text, hint: "what was read before is in the log")
-        }
-        return summary.rejected > 0 ? 2 : 0
-    }
-
     private func refuseWhileHeld() throws {
         guard core.intake.isHoldingOff else { return }
         throw Failure(place: "server", cause: "the disk is nearly full: nothing is taken in", hint: "make room")
@@ -168,19 +119,8 @@ enum ControlExit {
 }
 
 extension [String: [String]] {
-    fileprivate func one(_ name: String) -> String? { self[name]?.first }
-}
-
-extension IntakeSummary {
-    init(_ session: SessionSummary) {
-        self.init()
-        accepted = session.accepted
-        reasons = session.reasons
-        firstPosition = session.firstPosition
-        lastPosition = session.lastPosition
-        ignoredFieldCount = session.ignoredFieldCount
-        missingValueCount = session.missingValueCount
-    }
+    /// The first value that was given for a name.
+    func one(_ name: String) -> String? { self[name]?.first }
 }
 
 extension LiveCore {

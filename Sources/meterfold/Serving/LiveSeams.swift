@@ -49,6 +49,22 @@ struct CoreService: Service {
     }
 }
 
+/// HTTP for everybody who may; a port that cannot be had is named.
+struct HTTPListenerService: Service {
+    let service: HTTPService
+    let endpoint: ServeSettings.Endpoint
+
+    func run() async throws {
+        do { try await service.run() } catch let error as IOError {
+            throw Failure(
+                place: "serve.http \(endpoint)",
+                cause: "\(error)",
+                hint: "another program may listen there; say another --http, port 0 picks one"
+            )
+        }
+    }
+}
+
 /// Drains the connections that send lines when the server ends.
 struct ListenerService: Service {
     let listener: LineListener

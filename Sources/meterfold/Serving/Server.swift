@@ -128,7 +128,7 @@ struct Server {
             logger: logger,
             onListening: { _ in announcement.control() }
         )
-        return [open, own]
+        return [HTTPListenerService(service: open, endpoint: settings.http), own]
     }
 
     /// What a shutdown may take beyond the draining of connections, in seconds.

@@ -2,6 +2,8 @@ import Admission
 import Ingest
 import MeterModel
 import RecordLog
+import Telegrams
+import TimeZones
 
 /// What `meterfold.yaml` in the data directory, the environment over it and flags over both decide.
 struct AppConfiguration {
@@ -10,6 +12,8 @@ struct AppConfiguration {
     var defaultUtility: Utility?
     var defaultUnit: Unit?
     var defaultRegister: String?
+    /// Reads inputs of its format where no other is named.
+    var defaultProfile: InputProfile?
     var serve = ServeSettings()
 
     /// Bytes of a segment that may be asked for.
@@ -18,7 +22,7 @@ struct AppConfiguration {
     /// The keys there are; those of channels have a name in them.
     private static let keys: Set<String> = [
         "views.hours", "log.segmentBytes", "ingest.defaults.utility", "ingest.defaults.unit",
-        "ingest.defaults.register",
+        "ingest.defaults.register", "ingest.defaults.profile",
     ]
 
     /// - Parameters:
@@ -52,7 +56,21 @@ struct AppConfiguration {
         defaultUtility = try values.word("ingest.defaults.utility", Utility.allCases.map(\.name)) { Utility(name: $0) }
         defaultUnit = try values.word("ingest.defaults.unit", Unit.allCases.map(\.symbol)) { Unit(symbol: $0) }
         defaultRegister = values.text("ingest.defaults.register")
+        let profiles = AppConfiguration.defaultProfiles()
+        defaultProfile = try values.word("ingest.defaults.profile", profiles.map(\.name)) { name in
+            profiles.first { $0.name == name }?.profile
+        }
         serve = try ServeSettings(values)
+    }
+
+    /// Shipped profiles that may stand in where none is named: those of CSV are no such, since whoever sends CSV must
+    /// know whether it has a header.
+    private static func defaultProfiles() -> [(name: String, profile: InputProfile)] {
+        let zones = FoundationZoneSource()
+        return Profiles.names.compactMap { name in
+            guard let profile = try? Profiles.named(name, zones: zones), profile.format != .csv else { return nil }
+            return (name, profile)
+        }
     }
 
     /// How inputs are read that say nothing of it.
@@ -61,6 +79,8 @@ struct AppConfiguration {
         options.utility = defaultUtility
         options.unit = defaultUnit
         options.register = defaultRegister
+        options.profile = defaultProfile
+        options.profileIsDefault = true
         return options
     }
 }

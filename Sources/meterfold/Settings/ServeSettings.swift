@@ -95,6 +95,14 @@ struct ServeSettings {
             }
             tls = TLSFiles(certificate: certificate, key: key, clientCA: values.text("serve.tls.clientCA"))
         }
+        // Whoever says one of these believes that TLS is spoken.
+        for key in ["serve.tls.key", "serve.tls.clientCA"] where tls == nil && values.text(key) != nil {
+            throw Failure(
+                place: values.place(of: key),
+                cause: "\(key) is set and there is no certificate",
+                hint: "set serve.tls.certificate"
+            )
+        }
         let isLoopback = tcp.isLoopback && http.isLoopback
         requiresTokens = try values.flag("serve.requireTokens") ?? !isLoopback
         connectionCount = try values.number("serve.connections", 1...1_000_000) ?? connectionCount
