@@ -1,6 +1,7 @@
 import Access
 import EventStorage
 import MeterModel
+import Telegrams
 import Testing
 
 @testable import Ingest
@@ -192,12 +193,13 @@ import Testing
             "err 1 unknown-field", "ok 0 1", "err 0 unreadable-input",
         ])
         let (session, other) = stage.session()
-        try stage.take(acknowledging + "what?\n", from: session)
+        let whats = String(repeating: "what?\n", count: maximumLineByteCount / 6 + 1)
+        try stage.take(acknowledging + whats, from: session)
         #expect(other.replies.count == 1 && other.fault?.code == .unreadableInput)
         try stage.take(readingLines("E-1", 0..<1), isLast: true, from: session)
         try stage.live.commit()
         #expect(other.endCount == 1 && stage.log.items == [])
-        #expect(other.consumedByteCount == (acknowledging + "what?\n" + readingLines("E-1", 0..<1)).utf8.count)
+        #expect(other.consumedByteCount == (acknowledging + whats + readingLines("E-1", 0..<1)).utf8.count)
         let fine = try stage.sent(header + "device,readAt,value\nE-1,1767225600,5\n\nE-1,1767225660,6\n")
         #expect(fine.replies == ["ok 2 4"])
     }
