@@ -34,9 +34,11 @@ import Testing
         }
         let whole = try outcome([])
         #expect(whole.items == ["E-2 0", "E-2 1", "E-1 0", "E-1 1", "E-1 2", "DayTurned", "E-2 2"])
-        #expect(whole.errors.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
-            "err 3 bad-json", "err 10 value-syntax",
-        ])
+        #expect(
+            whole.errors.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
+                "err 3 bad-json", "err 10 value-syntax",
+            ]
+        )
         #expect(whole.last == "ok 7 11")
         #expect(whole.summary == [11, 7, 2])
         for cut in 1..<bytes.count {
@@ -155,9 +157,11 @@ import Testing
         #expect(try sent("reader").replies == ["err 0 not-allowed the token allows no sending"])
         #expect(stage.log.items == [])
         let replies = try sent("sender").replies
-        #expect(replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
-            "err 2 not-allowed", "err 3 not-allowed", "ok 1 3",
-        ])
+        #expect(
+            replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
+                "err 2 not-allowed", "err 3 not-allowed", "ok 1 3",
+            ]
+        )
         #expect(stage.log.items == ["E-1 0"])
         #expect(stage.log.appended.map(\.recordedBy) == ["token:2"])
         // Who does not say that he wants answers gets none.
@@ -178,7 +182,8 @@ import Testing
 
     @Test func `A profile and a format by name`() throws {
         let stage = LiveStage()
-        let greeting = "meterfold/1 {\"ack\":true,\"format\":\"line-protocol\",\"precision\":\"s\",\"utility\":\"gas\"}\n"
+        let greeting =
+            "meterfold/1 {\"ack\":true,\"format\":\"line-protocol\",\"precision\":\"s\",\"utility\":\"gas\"}\n"
         #expect(try stage.sent(greeting + "reading,device=G-1 value=7 1767225600\n").replies == ["ok 1 1"])
         #expect(stage.log.appended.first?.batch.readings.first?.at == 1_767_225_600_000)
         let profiled = try stage.sent("meterfold/1 {\"ack\":true,\"profile\":\"p1mon\"}\nx\n")
@@ -189,9 +194,11 @@ import Testing
         let stage = LiveStage()
         let header = "meterfold/1 {\"ack\":true,\"format\":\"csv\",\"utility\":\"electricity\"}\n"
         let follower = try stage.sent(header + "device,colour\nE-1,red\nE-2,blue\n")
-        #expect(follower.replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
-            "err 1 unknown-field", "ok 0 1", "err 0 unreadable-input",
-        ])
+        #expect(
+            follower.replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
+                "err 1 unknown-field", "ok 0 1", "err 0 unreadable-input",
+            ]
+        )
         let (session, other) = stage.session()
         let whats = String(repeating: "what?\n", count: maximumLineByteCount / 6 + 1)
         try stage.take(acknowledging + whats, from: session)

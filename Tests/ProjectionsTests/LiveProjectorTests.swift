@@ -153,7 +153,8 @@ struct LiveProjectorTests {
         projector.stop()
         #expect(second.told == [] && second.committed == [])
         // Views made anew of a log that has the outcome already tell of nothing.
-        let outcome = "{\"event\":\"PushDelivered\",\"job\":\"\(job)\",\"at\":\"2025-06-02T01:00:00Z\",\"channel\":\"c\"}"
+        let outcome =
+            "{\"event\":\"PushDelivered\",\"job\":\"\(job)\",\"at\":\"2025-06-02T01:00:00Z\",\"channel\":\"c\"}"
         #expect(try pipeline.ingest([outcome]) == [.accepted(pipeline.head.rawValue)])
         let third = Follower()
         projector = try live(pipeline, try ViewStore.inMemory(), third)

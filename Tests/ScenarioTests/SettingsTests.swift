@@ -45,7 +45,11 @@ struct SettingsTests {
         ("serve.log.format", "METERFOLD_SERVE_LOG_FORMAT", "--log-format"),
         ("serve.connectionsPerAddress", "METERFOLD_SERVE_CONNECTIONS_PER_ADDRESS", "--connections-per-address"),
     ])
-    func `Each key has a variable and a flag, which faults name`(_ key: String, _ variable: String, _ flag: String) throws {
+    func `Each key has a variable and a flag, which faults name`(
+        _ key: String,
+        _ variable: String,
+        _ flag: String
+    ) throws {
         let file = try SettingsFile(path: "/nonexistent/meterfold.yaml")
         let byVariable = SettingValues(file: file, environment: [variable: "there"])
         #expect(byVariable.text(key) == "there" && byVariable.place(of: key) == variable)
@@ -81,7 +85,10 @@ struct SettingsTests {
             #expect(try load(file + Self.tls).serve.requiresTokens)
             let open = try failure(file + Self.tls + "  requireTokens: off\n")
             #expect(open.cause.contains("tokens are off"))
-            let flagged = try failure("serve:\n" + Self.tls, flags: ["serve.\(key)": "\(host):1", "serve.requireTokens": "off"])
+            let flagged = try failure(
+                "serve:\n" + Self.tls,
+                flags: ["serve.\(key)": "\(host):1", "serve.requireTokens": "off"]
+            )
             #expect(flagged.place == "--require-tokens")
         }
     }
@@ -107,7 +114,9 @@ struct SettingsTests {
             "push:\n  channels:\n    shop:\n      secrets: [\(secret)]\n\(rest)"
         }
         let url = "      url: https://me:pass@shop.test/hook?key=hidden#part\n"
-        let lines = try load(channel("      url: https://shop.test/hook?key=hidden\n")).serve.lines.joined(separator: "\n")
+        let lines = try load(channel("      url: https://shop.test/hook?key=hidden\n")).serve.lines.joined(
+            separator: "\n"
+        )
         #expect(lines.contains("push.channels.shop: https://shop.test/hook, 1 secrets"))
         #expect(!lines.contains(secret) && !lines.contains("hidden"))
         let faults = [
