@@ -15,7 +15,7 @@ struct ChannelTarget: Hashable, Sendable {
             let parts = URLComponents(string: channel.url), let scheme = parts.scheme?.lowercased(),
             ["http", "https"].contains(scheme), var host = parts.encodedHost, !host.isEmpty
         else {
-            throw ChannelFault(channel.name, "'\(channel.url)' is no URL of a receiver", hint: "https://HOST/PATH")
+            throw ChannelFault(channel.name, "its url is none of a receiver", hint: "https://HOST/PATH")
         }
         guard parts.user == nil, parts.password == nil, parts.fragment == nil else {
             throw ChannelFault(

@@ -31,9 +31,11 @@ import Testing
         #expect(less.utility == .water && less.register == "cold" && less.device == "W-1" && less.profile != nil)
         #expect(try options([:]).format == nil)
         #expect(try options(["colour": "red"]).unit == nil)
-        #expect(Set(InputOptions.wordNames) == [
-            "format", "precision", "profile", "utility", "unit", "register", "device",
-        ])
+        #expect(
+            Set(InputOptions.wordNames) == [
+                "format", "precision", "profile", "utility", "unit", "register", "device",
+            ]
+        )
     }
 
     @Test(arguments: InputOptions.wordNames) func `A word that cannot be understood is named`(_ name: String) throws {

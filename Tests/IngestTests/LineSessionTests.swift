@@ -1,6 +1,7 @@
 import Access
 import EventStorage
 import MeterModel
+import Telegrams
 import Testing
 
 @testable import Ingest
@@ -33,9 +34,11 @@ import Testing
         }
         let whole = try outcome([])
         #expect(whole.items == ["E-2 0", "E-2 1", "E-1 0", "E-1 1", "E-1 2", "DayTurned", "E-2 2"])
-        #expect(whole.errors.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
-            "err 3 bad-json", "err 10 value-syntax",
-        ])
+        #expect(
+            whole.errors.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
+                "err 3 bad-json", "err 10 value-syntax",
+            ]
+        )
         #expect(whole.last == "ok 7 11")
         #expect(whole.summary == [11, 7, 2])
         for cut in 1..<bytes.count {
@@ -154,9 +157,11 @@ import Testing
         #expect(try sent("reader").replies == ["err 0 not-allowed the token allows no sending"])
         #expect(stage.log.items == [])
         let replies = try sent("sender").replies
-        #expect(replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
-            "err 2 not-allowed", "err 3 not-allowed", "ok 1 3",
-        ])
+        #expect(
+            replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
+                "err 2 not-allowed", "err 3 not-allowed", "ok 1 3",
+            ]
+        )
         #expect(stage.log.items == ["E-1 0"])
         #expect(stage.log.appended.map(\.recordedBy) == ["token:2"])
         // Who does not say that he wants answers gets none.
@@ -177,7 +182,8 @@ import Testing
 
     @Test func `A profile and a format by name`() throws {
         let stage = LiveStage()
-        let greeting = "meterfold/1 {\"ack\":true,\"format\":\"line-protocol\",\"precision\":\"s\",\"utility\":\"gas\"}\n"
+        let greeting =
+            "meterfold/1 {\"ack\":true,\"format\":\"line-protocol\",\"precision\":\"s\",\"utility\":\"gas\"}\n"
         #expect(try stage.sent(greeting + "reading,device=G-1 value=7 1767225600\n").replies == ["ok 1 1"])
         #expect(stage.log.appended.first?.batch.readings.first?.at == 1_767_225_600_000)
         let profiled = try stage.sent("meterfold/1 {\"ack\":true,\"profile\":\"p1mon\"}\nx\n")
@@ -188,16 +194,19 @@ import Testing
         let stage = LiveStage()
         let header = "meterfold/1 {\"ack\":true,\"format\":\"csv\",\"utility\":\"electricity\"}\n"
         let follower = try stage.sent(header + "device,colour\nE-1,red\nE-2,blue\n")
-        #expect(follower.replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
-            "err 1 unknown-field", "ok 0 1", "err 0 unreadable-input",
-        ])
+        #expect(
+            follower.replies.map { $0.split(separator: " ").prefix(3).joined(separator: " ") } == [
+                "err 1 unknown-field", "ok 0 1", "err 0 unreadable-input",
+            ]
+        )
         let (session, other) = stage.session()
-        try stage.take(acknowledging + "what?\n", from: session)
+        let whats = String(repeating: "what?\n", count: maximumLineByteCount / 6 + 1)
+        try stage.take(acknowledging + whats, from: session)
         #expect(other.replies.count == 1 && other.fault?.code == .unreadableInput)
         try stage.take(readingLines("E-1", 0..<1), isLast: true, from: session)
         try stage.live.commit()
         #expect(other.endCount == 1 && stage.log.items == [])
-        #expect(other.consumedByteCount == (acknowledging + "what?\n" + readingLines("E-1", 0..<1)).utf8.count)
+        #expect(other.consumedByteCount == (acknowledging + whats + readingLines("E-1", 0..<1)).utf8.count)
         let fine = try stage.sent(header + "device,readAt,value\nE-1,1767225600,5\n\nE-1,1767225660,6\n")
         #expect(fine.replies == ["ok 2 4"])
     }

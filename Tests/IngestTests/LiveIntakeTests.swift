@@ -151,7 +151,8 @@ import Testing
         for k in 0..<50 {
             for (i, (session, _)) in sessions.enumerated() {
                 // Names that are refused: a value that is none.
-                let stray = (0..<3).map { "{\"device\":\"stray-\(k)-\($0)\",\"readAt\":1e9,\"value\":\"x\"}\n" }.joined()
+                let stray = (0..<3).map { "{\"device\":\"stray-\(k)-\($0)\",\"readAt\":1e9,\"value\":\"x\"}\n" }
+                    .joined()
                 let strangers = (0..<3).map { s in
                     "{\"device\":\"E-\(s)\",\"register\":\"s-\(k)-\(i)-\(s)\",\"readAt\":0,\"value\":1,\"unit\":\"L\"}\n"
                 }.joined()

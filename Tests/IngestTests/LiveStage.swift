@@ -64,7 +64,8 @@ final class StagedLog: BatchAppending {
         var start = 0
         for end in bounds where end > start {
             let run = batch.readings[start..<end].enumerated().sorted { a, b in
-                let (x, y) = (directory.device(ofSeries: a.element.series), directory.device(ofSeries: b.element.series))
+                let x = directory.device(ofSeries: a.element.series)
+                let y = directory.device(ofSeries: b.element.series)
                 return x != y ? x < y : a.offset < b.offset
             }
             batch.readings.replaceSubrange(start..<end, with: run.map(\.element))

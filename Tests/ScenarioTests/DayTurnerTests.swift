@@ -1,7 +1,7 @@
 import Foundation
 import MeterModel
-import TimeZones
 import Testing
+import TimeZones
 
 @testable import Projections
 @testable import meterfold
@@ -41,28 +41,36 @@ struct DayTurnerTests {
             try zone("UTC", lastTurnedAt: instant("2026-01-11T00:00:00Z")),
         ]
         let (events, next) = DayTurner.due(zones, now: try instant("2026-01-12T20:00:00Z"))
-        #expect(events.map { "\($0.at.rfc3339) \($0.timezone)" } == [
-            "2026-01-10T23:00:00Z Europe/Berlin", "2026-01-11T18:30:00Z Asia/Kolkata",
-            "2026-01-11T23:00:00Z Europe/Berlin", "2026-01-12T00:00:00Z UTC",
-            "2026-01-12T18:30:00Z Asia/Kolkata",
-        ])
+        #expect(
+            events.map { "\($0.at.rfc3339) \($0.timezone)" } == [
+                "2026-01-10T23:00:00Z Europe/Berlin", "2026-01-11T18:30:00Z Asia/Kolkata",
+                "2026-01-11T23:00:00Z Europe/Berlin", "2026-01-12T00:00:00Z UTC",
+                "2026-01-12T18:30:00Z Asia/Kolkata",
+            ]
+        )
         #expect(next == (try instant("2026-01-12T23:00:00Z")).milliseconds)
     }
 
     @Test func `Days on which clocks change have one beginning`() throws {
         // 23 and 25 hours in Berlin; a midnight that does not exist in Cairo; a date that does not exist in Apia.
         let berlin = try zone("Europe/Berlin", lastTurnedAt: instant("2026-03-27T23:00:00Z"))
-        #expect(due([berlin], try instant("2026-03-30T12:00:00Z")) == [
-            "2026-03-28T23:00:00Z Europe/Berlin", "2026-03-29T22:00:00Z Europe/Berlin",
-        ])
+        #expect(
+            due([berlin], try instant("2026-03-30T12:00:00Z")) == [
+                "2026-03-28T23:00:00Z Europe/Berlin", "2026-03-29T22:00:00Z Europe/Berlin",
+            ]
+        )
         let autumn = try zone("Europe/Berlin", lastTurnedAt: instant("2026-10-23T22:00:00Z"))
-        #expect(due([autumn], try instant("2026-10-26T12:00:00Z")) == [
-            "2026-10-24T22:00:00Z Europe/Berlin", "2026-10-25T23:00:00Z Europe/Berlin",
-        ])
+        #expect(
+            due([autumn], try instant("2026-10-26T12:00:00Z")) == [
+                "2026-10-24T22:00:00Z Europe/Berlin", "2026-10-25T23:00:00Z Europe/Berlin",
+            ]
+        )
         let cairo = try zone("Africa/Cairo", lastTurnedAt: instant("2024-04-24T22:00:00Z"))
-        #expect(due([cairo], try instant("2024-04-26T23:00:00Z")) == [
-            "2024-04-25T22:00:00Z Africa/Cairo", "2024-04-26T21:00:00Z Africa/Cairo",
-        ])
+        #expect(
+            due([cairo], try instant("2024-04-26T23:00:00Z")) == [
+                "2024-04-25T22:00:00Z Africa/Cairo", "2024-04-26T21:00:00Z Africa/Cairo",
+            ]
+        )
     }
 
     @Test func `Looking again and again, none is told twice and none is left out`() throws {

@@ -35,7 +35,7 @@ struct SettingsTests {
         #expect(try load("").serve.tcp.port == 4090)
         #expect(try load(file).serve.tcp.port == 1)
         let two = try load(file, environment: environment).serve
-        #expect(two.tcp.port == 2 && two.idleSeconds == 10 && two.logLevel == .debug && two.http.port == 4091)
+        #expect(two.tcp.port == 2 && two.idleSeconds == 10 && "\(two.logLevel)" == "debug" && two.http.port == 4091)
         let three = try load(file, flags: ["serve.tcp": "[::1]:3"], environment: environment).serve
         #expect(three.tcp == ServeSettings.Endpoint(host: "::1", port: 3) && three.idleSeconds == 10)
     }
@@ -46,7 +46,11 @@ struct SettingsTests {
         ("serve.log.format", "METERFOLD_SERVE_LOG_FORMAT", "--log-format"),
         ("serve.connectionsPerAddress", "METERFOLD_SERVE_CONNECTIONS_PER_ADDRESS", "--connections-per-address"),
     ])
-    func `Each key has a variable and a flag, which faults name`(_ key: String, _ variable: String, _ flag: String) throws {
+    func `Each key has a variable and a flag, which faults name`(
+        _ key: String,
+        _ variable: String,
+        _ flag: String
+    ) throws {
         let file = try SettingsFile(path: "/nonexistent/meterfold.yaml")
         let byVariable = SettingValues(file: file, environment: [variable: "there"])
         #expect(byVariable.text(key) == "there" && byVariable.place(of: key) == variable)
@@ -82,7 +86,10 @@ struct SettingsTests {
             #expect(try load(file + Self.tls).serve.requiresTokens)
             let open = try failure(file + Self.tls + "  requireTokens: off\n")
             #expect(open.cause.contains("tokens are off"))
-            let flagged = try failure("serve:\n" + Self.tls, flags: ["serve.\(key)": "\(host):1", "serve.requireTokens": "off"])
+            let flagged = try failure(
+                "serve:\n" + Self.tls,
+                flags: ["serve.\(key)": "\(host):1", "serve.requireTokens": "off"]
+            )
             #expect(flagged.place == "--require-tokens")
         }
     }
@@ -108,7 +115,9 @@ struct SettingsTests {
             "push:\n  channels:\n    shop:\n      secrets: [\(secret)]\n\(rest)"
         }
         let url = "      url: https://me:pass@shop.test/hook?key=hidden#part\n"
-        let lines = try load(channel("      url: https://shop.test/hook?key=hidden\n")).serve.lines.joined(separator: "\n")
+        let lines = try load(channel("      url: https://shop.test/hook?key=hidden\n")).serve.lines.joined(
+            separator: "\n"
+        )
         #expect(lines.contains("push.channels.shop: https://shop.test/hook, 1 secrets"))
         #expect(!lines.contains(secret) && !lines.contains("hidden"))
         let faults = [

@@ -22,9 +22,11 @@ import Testing
             """
         )
         #expect(all.acknowledges && all.token == "t")
-        #expect(all.words == [
-            "format": "csv", "precision": "s", "profile": "p", "utility": "gas", "unit": "m3", "register": "r",
-        ])
+        #expect(
+            all.words == [
+                "format": "csv", "precision": "s", "profile": "p", "utility": "gas", "unit": "m3", "register": "r",
+            ]
+        )
         let none = try greeting("meterfold/1 {}")
         #expect(none == LineGreeting() && !none.acknowledges)
         #expect(try greeting("meterfold/1  { \"ack\" : false } ").acknowledges == false)

@@ -62,8 +62,11 @@ struct DayTurner: Service {
             next = min(next, zone.rules.start(ofDay: today + 1))
             var day = zone.lastTurnedAt.map { zone.rules.day(at: $0.milliseconds) + 1 } ?? today
             while day <= today {
-                let at = Instant(milliseconds: zone.rules.start(ofDay: day))
-                events.append(DayTurned(timezone: zone.rules.name, at: at))
+                let at = zone.rules.start(ofDay: day)
+                // A date that a zone leaves out has no midnight of its own.
+                if zone.rules.day(at: at) == day {
+                    events.append(DayTurned(timezone: zone.rules.name, at: Instant(milliseconds: at)))
+                }
                 day += 1
             }
         }

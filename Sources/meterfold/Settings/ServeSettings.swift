@@ -27,7 +27,13 @@ struct ServeSettings {
         }
 
         /// Whether nobody but this machine itself can connect to it.
-        var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+        var isLoopback: Bool { host == "localhost" || host == "::1" || isLoopbackAddress }
+
+        /// A name may begin like an address and lead anywhere.
+        private var isLoopbackAddress: Bool {
+            let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+            return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        }
 
         var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
@@ -94,6 +100,12 @@ struct ServeSettings {
                 )
             }
             tls = TLSFiles(certificate: certificate, key: key, clientCA: values.text("serve.tls.clientCA"))
+        } else if let key = ["serve.tls.key", "serve.tls.clientCA"].first(where: { values.text($0) != nil }) {
+            throw Failure(
+                place: values.place(of: key),
+                cause: "\(key) is set and there is no certificate",
+                hint: "set serve.tls.certificate"
+            )
         }
         // Whoever says one of these believes that TLS is spoken.
         for key in ["serve.tls.key", "serve.tls.clientCA"] where tls == nil && values.text(key) != nil {

@@ -45,24 +45,37 @@ struct SettingValues {
 
     /// Where a key's value comes from, for people.
     func place(of key: String) -> String {
-        if flags[key] != nil { return "--\(key.split(separator: ".").last ?? "")" }
+        if flags[key] != nil { return SettingValues.flag(of: key) }
         let variable = SettingValues.variable(of: key)
         return environment[variable] != nil ? variable : file.place(of: key)
     }
 
-    /// The environment variable of a key.
-    static func variable(of key: String) -> String {
-        var name = "METERFOLD_"
+    /// The flag of a key: `--log-format` of `serve.log.format`.
+    private static func flag(of key: String) -> String {
+        let words = words(of: key).drop { $0 == "serve" || $0 == "tls" }
+        return "--" + words.joined(separator: "-")
+    }
+
+    /// `serve`, `tls`, `client`, `ca` of `serve.tls.clientCA`.
+    private static func words(of key: String) -> [String] {
+        var words: [String] = []
+        var isBeginning = true
+        var wasUppercase = false
         for character in key {
             if character == "." || character == "-" {
-                name += "_"
-            } else if character.isUppercase {
-                name += "_\(character)"
-            } else {
-                name += character.uppercased()
+                isBeginning = true
+                continue
             }
+            if isBeginning || character.isUppercase && !wasUppercase { words.append("") }
+            words[words.count - 1] += character.lowercased()
+            (isBeginning, wasUppercase) = (false, character.isUppercase)
         }
-        return name
+        return words
+    }
+
+    /// The environment variable of a key.
+    static func variable(of key: String) -> String {
+        "METERFOLD_" + words(of: key).joined(separator: "_").uppercased()
     }
 
     /// A fault in a key's value.

@@ -23,9 +23,7 @@ struct SettingsFile {
         self.path = path
         guard let text = try SettingsFile.contents(of: path) else { return }
         let root: Node?
-        do { root = try Yams.compose(yaml: text) } catch {
-            throw Failure(place: path, cause: "\(error)", hint: "mend the YAML")
-        }
+        do { root = try Yams.compose(yaml: text) } catch { throw SettingsFile.failure(error, path) }
         if let root { try read(root, prefix: "") }
     }
 
@@ -45,6 +43,17 @@ struct SettingsFile {
             let text = value.sequence.map { $0.compactMap(\.scalar?.string).joined(separator: ",") }
             values[name] = Value(text: text ?? value.scalar?.string ?? "", line: key.mark?.line)
             keys.append(name)
+        }
+    }
+
+    /// Says where the YAML is wrong without quoting it: a secret may stand there.
+    private static func failure(_ error: any Error, _ path: String) -> Failure {
+        let hint = "mend the YAML"
+        switch error {
+        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _):
+            return Failure(place: "\(path), line \(mark.line)", cause: problem, hint: hint)
+        default: return Failure(place: path, cause: "is no YAML", hint: hint)
         }
     }
 
