@@ -42,7 +42,7 @@ struct SettingValues {
 
     /// Where a key's value comes from, for people.
     func place(of key: String) -> String {
-        if flags[key] != nil { return "--\(key.split(separator: ".").last ?? "")" }
+        if flags[key] != nil { return SettingValues.flag(of: key) }
         let variable = SettingValues.variable(of: key)
         return environment[variable] != nil ? variable : file.place(of: key)
     }
@@ -58,6 +58,19 @@ struct SettingValues {
             } else {
                 name += character.uppercased()
             }
+        }
+        return name
+    }
+
+    /// The flag of a key: `serve.log.level` is `--log-level`, `serve.tls.clientCA` is `--client-ca`.
+    private static func flag(of key: String) -> String {
+        let words = key.split(separator: ".").filter { $0 != "serve" && $0 != "tls" }.joined(separator: "-")
+        var name = "--"
+        var isAfterSmallLetter = false
+        for character in words {
+            if character.isUppercase, isAfterSmallLetter { name += "-" }
+            name += character.lowercased()
+            isAfterSmallLetter = character.isLowercase
         }
         return name
     }
