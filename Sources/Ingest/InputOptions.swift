@@ -7,8 +7,7 @@ package struct InputOptions: Sendable {
     package var format: InputFormat?
     package var precision = TimestampPrecision.nanoseconds
     package var profile: InputProfile?
-    /// Whether the profile only stands in where nobody named one: it then reads inputs of its own format, and the others
-    /// are read without it.
+    /// Whether the profile only stands in where nobody named one: it then reads inputs of its own format alone.
     package var profileIsDefault = false
     /// The device of an input that names none, in place of the profile's.
     package var device: String?

@@ -199,7 +199,9 @@ extension LineConnection: SessionFollowing {
         channel.eventLoop.execute { [self] in
             if let fault {
                 table.noteFault()
-                logger.info(
+                logger.log(
+                    // At a shutdown everybody is told so.
+                    level: fault.code == .shuttingDown ? .debug : .info,
                     "connection ended",
                     metadata: [
                         "address": "\(address ?? "local")", "code": "\(fault.code.rawValue)", "text": "\(fault.text)",

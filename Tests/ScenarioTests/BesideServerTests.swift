@@ -167,7 +167,7 @@ struct BesideServerTests {
 
     @Test func `rebuild exchanges the views under those who read them`() throws {
         let pair = try Pair()
-        let lines = try Fleets.usual.get().joined(separator: "\n")
+        let lines = try Fleets.small.get().joined(separator: "\n")
         try pair.run(["ingest", "-"], reading: lines)
         let before = try Views(of: pair.served)
         let views = pair.served.data + "/views.sqlite"

@@ -64,7 +64,7 @@ struct ServeTests {
                 wire.send("meterfold/1 {\"ack\":true}\n")
                 let first = (before[device] ?? 0) + 1
                 // It has something to do when it is killed.
-                wire.send(Self.readings(device, first...(first + 2000 + generator.below(20_000))))
+                wire.send(Self.readings(device, first...(first + 500 + generator.below(4000))))
             }
             let stop = generator.below(12)
             for _ in 0...stop {

@@ -88,6 +88,8 @@ struct ServedAccessTests {
         (["--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--certificate", "c.pem"], "serve.tls.key"),
         (["--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--key", "k.pem"], "serve.tls.certificate"),
         (["--tcp", "nowhere", "--http", "127.0.0.1:0"], "HOST:PORT"),
+        (["--require-tokens", "maybe"], "--require-tokens"),
+        (["--log-level", "loud"], "--log-level"),
         (
             ["--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--certificate", "/absent.pem", "--key", "/absent.pem"],
             "/absent.pem"

@@ -28,6 +28,7 @@ struct IngestAnswer: Codable {
     }
 
     /// - Parameter text: as `text` says it.
+    /// - Throws: where it is no such object.
     init(_ text: String) throws { self = try JSONDecoder().decode(IngestAnswer.self, from: Data(text.utf8)) }
 
     var text: String { (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}" }

@@ -41,7 +41,7 @@ struct AppConfiguration {
             throw Failure(
                 place: file.place(of: key),
                 cause: "'\(key)' is no setting",
-                hint: "see 'Configuration' in the README"
+                hint: "docs/running.md and 'Configuration' in the README list them"
             )
         }
         return try AppConfiguration(SettingValues(file: file, flags: flags, environment: environment))
