@@ -9,6 +9,9 @@ import Telegrams
 /// set nothing more is taken in.
 // Safety: whoever makes it only passes it to the intake's thread, which alone touches what can change.
 package final class LineSession: @unchecked Sendable {
+    /// Refused lines, with none accepted between them, after which a connection is ended.
+    package static let maximumRefusedRun = 10_000
+
     let terms: SessionTerms
     let follower: any SessionFollowing
     private(set) var principal: Principal?
@@ -26,6 +29,7 @@ package final class LineSession: @unchecked Sendable {
     var hasReachedEnd = false
     private(set) var hasEnded = false
     private var answeredLineCount: UInt64 = 0
+    private var refusedCountAtLastAccepted = 0
 
     /// - Parameters:
     ///   - terms: how it is read.
@@ -153,6 +157,21 @@ package final class LineSession: @unchecked Sendable {
         if acknowledges {
             reply += LineSession.answer("err \(line.line) \(line.refusal.code.rawValue) \(line.refusal.text)")
         }
+    }
+
+    /// Ends a connection that sends nothing but what is refused: it costs everybody else's time and room.
+    ///
+    /// - Parameter accepted: whether anything was, of the lines that were decoded last.
+    /// - Throws: `SessionFault.tooManyRefused`.
+    func checkRefusals(accepted: Bool) throws {
+        if accepted { refusedCountAtLastAccepted = summary.rejected }
+        guard terms.takesGreeting, summary.rejected - refusedCountAtLastAccepted > LineSession.maximumRefusedRun else {
+            return
+        }
+        throw SessionFault(
+            .tooManyRefused,
+            "more than \(LineSession.maximumRefusedRun) lines in a row were refused; see the reasons, and connect again"
+        )
     }
 
     /// The `ok` that covers what was taken in, now durable; nil where nobody waits for one.

@@ -162,6 +162,7 @@ package final class LiveIntake {
         if !session.acknowledges || session.terms.keepsRefused {
             try intake.keepRefused(chunk, session.terms.source)
         }
+        try session.checkRefusals(accepted: intake.pending.count > before.readings + before.events)
     }
 
     /// Makes sure that what is taken in next is recorded under a name of its own.

@@ -45,6 +45,8 @@ package struct SessionFault: Error, Hashable, Sendable {
         case notAllowed = "not-allowed"
         /// Nothing tells the lines' form, or the CSV header does not fit.
         case unreadableInput = "unreadable-input"
+        /// So many lines in a row were refused that nothing of use is to be expected.
+        case tooManyRefused = "too-many-refused"
         /// As many connections as there may be.
         case tooManyConnections = "too-many-connections"
         /// Nothing came for as long as a connection may be silent.

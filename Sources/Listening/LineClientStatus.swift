@@ -69,7 +69,9 @@ package enum SendFault: Error, Equatable, Sendable {
 /// Why a receiver closes a connection, as far as it matters to who sends.
 enum ConnectionRefusals {
     /// Codes that no further attempt will change: the first line or the token is wrong.
-    private static let final: Set<SessionFault.Code> = [.badFirstLine, .unauthorized, .notAllowed, .unreadableInput]
+    private static let final: Set<SessionFault.Code> = [
+        .badFirstLine, .unauthorized, .notAllowed, .unreadableInput, .tooManyRefused,
+    ]
 
     static func isFinal(_ code: String) -> Bool { SessionFault.Code(rawValue: code).map(final.contains) ?? false }
 }

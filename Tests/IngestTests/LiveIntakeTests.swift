@@ -213,4 +213,23 @@ import Testing
         #expect(sentCount - 1000 < Intake.maximumBatchCount && sentCount >= Intake.maximumBatchCount)
         #expect(follower.replies == ["ok \(sentCount) \(sentCount)"])
     }
+
+    @Test func `Who sends nothing but what is refused is ended, and nobody else`() throws {
+        let stage = LiveStage()
+        let (flooding, follower) = stage.session()
+        let (other, otherFollower) = stage.session()
+        let flood = String(repeating: "{}\n", count: LineSession.maximumRefusedRun)
+        try stage.take(acknowledging + flood + readingLines("E-1", 0..<1) + flood, from: flooding)
+        try stage.take(acknowledging + readingLines("E-2", 0..<1), from: other)
+        try stage.live.commit()
+        #expect(follower.endCount == 0)
+        try stage.take(String(repeating: "{}\n", count: LineSession.maximumRefusedRun + 1), from: flooding)
+        #expect(follower.fault?.code == .tooManyRefused && follower.endCount == 1)
+        #expect(follower.replies.last?.hasPrefix("err 0 too-many-refused ") == true)
+        try stage.take("{}\n", from: flooding)
+        #expect(follower.endCount == 1)
+        try stage.take(readingLines("E-2", 1..<2), from: other)
+        try stage.live.commit()
+        #expect(otherFollower.replies.suffix(1) == ["ok 3 2"])
+    }
 }

@@ -44,6 +44,7 @@ final class RawSender: Sendable {
     ///   - port: of loopback.
     ///   - tls: whether to speak TLS, trusting anybody.
     ///   - isReading: whether replies are read at all.
+    /// - Throws: what keeps it from connecting.
     init(_ port: Int, tls: Bool = false, isReading: Bool = true) async throws {
         let box = Box()
         self.box = box

@@ -78,19 +78,6 @@ struct SettingValues {
         "METERFOLD_" + words(of: key).joined(separator: "_").uppercased()
     }
 
-    /// The flag of a key: `serve.log.level` is `--log-level`, `serve.tls.clientCA` is `--client-ca`.
-    private static func flag(of key: String) -> String {
-        let words = key.split(separator: ".").filter { $0 != "serve" && $0 != "tls" }.joined(separator: "-")
-        var name = "--"
-        var isAfterSmallLetter = false
-        for character in words {
-            if character.isUppercase, isAfterSmallLetter { name += "-" }
-            name += character.lowercased()
-            isAfterSmallLetter = character.isLowercase
-        }
-        return name
-    }
-
     /// A fault in a key's value.
     func fault(_ key: String, hint: String) -> Failure {
         Failure(place: place(of: key), cause: "\(key) is '\(text(key) ?? "")'", hint: hint)
