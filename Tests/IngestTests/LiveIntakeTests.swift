@@ -154,7 +154,7 @@ import Testing
                 let stray = (0..<3).map { "{\"device\":\"stray-\(k)-\($0)\",\"readAt\":1e9,\"value\":\"x\"}\n" }
                     .joined()
                 let strangers = (0..<3).map { s in
-                    "{\"device\":\"E-\(s)\",\"register\":\"s-\(k)-\(i)-\(s)\",\"readAt\":0,\"value\":1,\"unit\":\"L\"}\n"
+                    "{\"device\":\"E-\(s)\",\"register\":\"s-\(k)-\(i)-\(s)\",\"readAt\":0,\"value\":1}\n"
                 }.joined()
                 try stage.take(stray + readingLines("E-\(i)", k..<k + 1) + strangers, from: session)
             }
