@@ -92,7 +92,18 @@ package final class LineSession: @unchecked Sendable {
             hasMore = try chunk.withUnsafeBytes { all in
                 let chunk = UnsafeRawBufferPointer(rebasing: all[start...])
                 batch.removeAll(keepingCapacity: true)
-                let consumed = try decoder?.decode(chunk, isLast: isLast, names: &names, into: &batch) ?? 0
+                let consumed: Int
+                do {
+                    consumed = try decoder?.decode(chunk, isLast: isLast, names: &names, into: &batch) ?? 0
+                } catch InputFault.unknownFormat where terms.takesGreeting && !acknowledges {
+                    // Nobody is told, so it must be found in the quarantine.
+                    let refusal = Refusal(.badJSON, "neither NDJSON, line protocol nor CSV with a header")
+                    batch.refusals.append(
+                        RefusedLine(line: 1, refusal: refusal, rawOffset: 0, rawByteCount: chunk.count)
+                    )
+                    try body(&batch, chunk, names)
+                    throw InputFault.unknownFormat(source: terms.source)
+                }
                 rights?.restrict(&batch, names)
                 try body(&batch, chunk, names)
                 start += consumed

@@ -232,4 +232,14 @@ import Testing
         try stage.live.commit()
         #expect(otherFollower.replies.suffix(1) == ["ok 3 2"])
     }
+
+    @Test func `What nothing can read, and nobody is told of, is kept in quarantine`() throws {
+        let stage = LiveStage()
+        let (session, follower) = stage.session()
+        try stage.take("hello there\nand more\n", isLast: true, from: session)
+        try stage.live.commit()
+        #expect(follower.replies.isEmpty && follower.fault?.code == .unreadableInput)
+        #expect(stage.quarantine.lines.count == 1)
+        #expect(stage.quarantine.lines.first?.contains("hello there") == true)
+    }
 }
