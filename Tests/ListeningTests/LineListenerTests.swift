@@ -15,7 +15,13 @@ import Testing
     private static let silentGreeting = "meterfold/1 {\"utility\":\"electricity\"}\n"
 
     /// Where nothing that comes tells the form.
-    private static let jsonGreeting = "meterfold/1 {\"ack\":true,\"format\":\"ndjson\"}\n"
+    private static let jsonGreeting =
+        "meterfold/1 {\"ack\":true,\"format\":\"ndjson\",\"utility\":\"electricity\"}\n"
+
+    /// Lines that are refused, with one that is not before it is too many of them in a row: 8192 lines a block.
+    private static func refusedLines(blockCount: Int) -> String {
+        (0..<blockCount).map { String(repeating: "x\n", count: 8191) + lines("E-9", $0..<$0 + 1) }.joined()
+    }
 
     /// Readings of a device, one a minute.
     static func lines(_ device: String, _ numbers: Range<Int>) -> String {
@@ -77,28 +83,28 @@ import Testing
             let deaf = try await RawSender(receiver.port, isReading: false)
             deaf.push(Self.jsonGreeting)
             // More replies than all buffers of the system hold.
-            for _ in 0..<64 { deaf.push(String(repeating: "x\n", count: 32 << 10)) }
+            for _ in 0..<64 { deaf.push(Self.refusedLines(blockCount: 4)) }
             try await waitUntil("it is taken") { receiver.listener?.figures.acceptedCount == 1 }
             let other = try await RawSender(receiver.port)
             try await other.send(Self.greeting + Self.lines("E-1", 0..<10))
-            try await other.wait(for: "ok 10 10")
+            try await other.wait(forAcknowledgementOf: 10)
             try await waitUntil("the deaf one is ended") { receiver.listener?.figures.openCount == 1 }
             #expect(receiver.listener?.figures.faultCount == 1)
             try await other.send(Self.lines("E-1", 10..<11))
-            #expect(try await other.answers().last == "ok 11 11")
+            #expect(try await other.answers().last?.hasSuffix(" 11") == true)
             await deaf.close()
         }
     }
 
     @Test func `Who reads his replies is not ended, however many there are`() async throws {
         try await LiveReceiver.running { receiver in
-            let count = 300_000
+            let blockCount = 40
             let sender = try await RawSender(receiver.port)
             sender.push(Self.jsonGreeting)
-            sender.push(String(repeating: "x\n", count: count))
+            sender.push(Self.refusedLines(blockCount: blockCount))
             let answers = try await sender.answers()
-            #expect(answers.count { $0.hasPrefix("err ") && !$0.hasPrefix("err 0 ") } == count)
-            #expect(answers.last == "ok 0 \(count)")
+            #expect(answers.count { $0.hasPrefix("err ") && !$0.hasPrefix("err 0 ") } == 8191 * blockCount)
+            #expect(answers.last == "ok \(blockCount) \(8192 * blockCount)")
         }
     }
 
@@ -123,10 +129,10 @@ import Testing
         try await LiveReceiver.running { receiver in
             receiver.limits.connectionCountPerAddress = 1
         } _: { receiver in
-            for _ in 0..<3 {
+            for i in 1...3 {
                 let sender = try await RawSender(receiver.port)
-                try await sender.send(Self.greeting + "\n")
-                try await sender.wait(for: "ok 0 1")
+                try await sender.send(Self.greeting + Self.lines("E-1", i..<i + 1))
+                try await sender.wait(for: "ok \(i) 1")
             }
             #expect(receiver.listener?.figures.refusedCount == 0)
         }
@@ -153,7 +159,7 @@ import Testing
             let deaf = try await RawSender(receiver.port, isReading: false)
             deaf.push(Self.jsonGreeting)
             // Replies that fill the system's buffers, and do not reach the bound.
-            for _ in 0..<32 { deaf.push(String(repeating: "x\n", count: 32 << 10)) }
+            for _ in 0..<32 { deaf.push(Self.refusedLines(blockCount: 4)) }
             try await waitUntil("it is taken") { receiver.listener?.figures.acceptedCount == 1 }
             try await waitUntil("it is ended") { receiver.listener?.figures.openCount == 0 }
             await deaf.close()

@@ -101,6 +101,14 @@ final class RawSender: Sendable {
         guard lines.contains(line) else { throw DidNotHappen("'\(line)' in place of \(lines.suffix(5))") }
     }
 
+    /// Waits for the acknowledgement of a line, whatever its position.
+    func wait(forAcknowledgementOf line: Int) async throws {
+        try await waitUntil("line \(line) is acknowledged") {
+            lines.contains { $0.hasPrefix("ok ") && $0.hasSuffix(" \(line)") } || hasEnded
+        }
+        guard !hasEnded else { throw DidNotHappen("an ok of line \(line) in place of \(lines.suffix(5))") }
+    }
+
     /// Closes the sending side and waits until nothing more comes back.
     func answers() async throws -> [String] {
         try await finish()
