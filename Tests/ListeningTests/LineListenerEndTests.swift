@@ -2,6 +2,7 @@ import Foundation
 import Ingest
 import NIOCore
 import NIOPosix
+import Synchronization
 import TestStage
 import Testing
 
@@ -94,6 +95,7 @@ import Testing
         options.retryFor = .minutes(10)
         options.windowByteLimit = 64 << 10
         let client = try LineClient(options)
+        let receiverHasStopped = Flag()
         let task = Task.detached {
             let text = Array(Self.lines("E-1", 0..<count).utf8)
             return try await onThread {
@@ -102,8 +104,8 @@ import Testing
                     let count = min(4096, buffer.count, rest.count)
                     buffer.copyBytes(from: rest.prefix(count))
                     rest = rest.dropFirst(count)
-                    // So that there is something left to send when the listener ends.
-                    usleep(1000)
+                    // There is something left to send when the listener ends.
+                    while rest.count < text.count / 2, !receiverHasStopped.isSet { usleep(1000) }
                     return count
                 }
             }
@@ -111,6 +113,7 @@ import Testing
         try await waitUntil("some lines are durable") { client.status.ackedLine > 100 }
         await receiver.stop()
         #expect(!client.isOver)
+        receiverHasStopped.set()
         try await receiver.start()
         let status = try await task.value
         #expect(status.ackedLine == UInt64(count) && status.refusedCount == 0)
@@ -120,6 +123,15 @@ import Testing
         #expect(status.lastPosition == UInt64(logged.count))
         await receiver.stop()
     }
+}
+
+/// Something that has come about, told from one thread to another.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+
+    var isSet: Bool { value.load(ordering: .acquiring) }
+
+    func set() { value.store(true, ordering: .releasing) }
 }
 
 /// Runs what blocks on a thread of its own.
