@@ -1,3 +1,4 @@
+import MeterModel
 import Yams
 
 /// A value of a fleet file with the line it stands on; scalars keep the digits and words they were written with.
@@ -146,7 +147,7 @@ struct FleetValue {
         switch content {
         case .null: text += "null"
         case .flag(let flag) where isFlag: text += flag ? "true" : "false"
-        case .text, .flag: FleetValue.appendQuoted(self.text ?? "", to: &text)
+        case .text, .flag: text += JSONString.quoted(self.text ?? "")
         case .list(let elements):
             text += "["
             for (i, element) in elements.enumerated() {
@@ -158,26 +159,11 @@ struct FleetValue {
             text += "{"
             for (i, field) in fields.enumerated() {
                 if i > 0 { text += "," }
-                FleetValue.appendQuoted(field.name, to: &text)
+                text += JSONString.quoted(field.name)
                 text += ":"
                 field.value.appendJSON(to: &text, isFlag: field.name == "cleared")
             }
             text += "}"
         }
-    }
-
-    private static func appendQuoted(_ string: String, to text: inout String) {
-        text += "\""
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\0"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        text += "\""
     }
 }

@@ -1,3 +1,4 @@
+package import Admission
 package import MeterModel
 package import Telegrams
 
@@ -23,6 +24,11 @@ package struct InputOptions: Sendable {
 
     /// The utility that fills what readings lack: of the options, else of the profile.
     package var effectiveUtility: Utility? { utility ?? (profileIsDefault ? nil : profile?.utility) }
+
+    /// What fills what lines lack.
+    package var admissionDefaults: AdmissionDefaults {
+        AdmissionDefaults(utility: effectiveUtility, unit: unit, register: register)
+    }
 
     /// A decoder for `format`, for one input.
     package func makeDecoder(_ format: InputFormat) -> any TelegramDecoder {

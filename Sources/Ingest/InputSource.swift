@@ -11,6 +11,9 @@ package enum InputFault: Error, Hashable, Sendable {
     case unknownFormat(source: String)
     /// Whoever runs the program wants it to end.
     case interrupted
+
+    /// What is said of an input of no known format.
+    package static let unknownFormatText = "this is neither NDJSON, line protocol nor CSV with a header"
 }
 
 /// The bytes of a file or of standard input, inflated where they begin like gzip or an LZ4 frame.

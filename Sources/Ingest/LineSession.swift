@@ -45,11 +45,7 @@ package final class LineSession: @unchecked Sendable {
         self.principal = principal
         rights = SendingRights(principal)
         decoder = InputDecoder(options: options, source: terms.source)
-        defaults = AdmissionDefaults(
-            utility: options.effectiveUtility,
-            unit: options.unit,
-            register: options.register
-        )
+        defaults = options.admissionDefaults
     }
 
     /// Decodes what came, as far as it is whole lines, into `batch`.
@@ -61,7 +57,7 @@ package final class LineSession: @unchecked Sendable {
     ///   - generation: changes when `names` is begun anew.
     ///   - batch: emptied first.
     ///   - body: gets the batch, and the bytes that its offsets count in.
-    /// - Throws: `SessionFault`, `InputFault.unknownFormat`, and what `body` throws.
+    /// - Throws: `SessionFault`, and what `body` throws.
     func decode(
         _ bytes: [UInt8],
         isLast: Bool,
@@ -95,14 +91,16 @@ package final class LineSession: @unchecked Sendable {
                 let consumed: Int
                 do {
                     consumed = try decoder?.decode(chunk, isLast: isLast, names: &names, into: &batch) ?? 0
-                } catch InputFault.unknownFormat where terms.takesGreeting && !acknowledges {
-                    // Nobody is told, so it must be found in the quarantine.
-                    let refusal = Refusal(.badJSON, "neither NDJSON, line protocol nor CSV with a header")
-                    batch.refusals.append(
-                        RefusedLine(line: 1, refusal: refusal, rawOffset: 0, rawByteCount: chunk.count)
-                    )
-                    try body(&batch, chunk, names)
-                    throw InputFault.unknownFormat(source: terms.source)
+                } catch InputFault.unknownFormat {
+                    if terms.takesGreeting, !acknowledges {
+                        // Nobody is told, so it must be found in the quarantine.
+                        let refusal = Refusal(.badJSON, InputFault.unknownFormatText)
+                        batch.refusals.append(
+                            RefusedLine(line: 1, refusal: refusal, rawOffset: 0, rawByteCount: chunk.count)
+                        )
+                        try body(&batch, chunk, names)
+                    }
+                    throw SessionFault(.unreadableInput, InputFault.unknownFormatText)
                 }
                 rights?.restrict(&batch, names)
                 try body(&batch, chunk, names)
@@ -161,7 +159,7 @@ package final class LineSession: @unchecked Sendable {
 
     /// Notes a line that was refused; it is answered at once, so that its answer comes before the `ok` that covers it.
     func refuse(_ line: RefusedLine, into reply: inout [UInt8]) {
-        summary.reasons[line.refusal.code, default: 0] += 1
+        summary.taken.reasons[line.refusal.code, default: 0] += 1
         if summary.refused.count < SessionSummary.maximumRefusedCount {
             summary.refused.append(SessionSummary.Refused(line: line.line, refusal: line.refusal))
         }
@@ -175,8 +173,9 @@ package final class LineSession: @unchecked Sendable {
     /// - Parameter accepted: whether anything was, of the lines that were decoded last.
     /// - Throws: `SessionFault.tooManyRefused`.
     func checkRefusals(accepted: Bool) throws {
-        if accepted { refusedCountAtLastAccepted = summary.rejected }
-        guard terms.takesGreeting, summary.rejected - refusedCountAtLastAccepted > LineSession.maximumRefusedRun else {
+        if accepted { refusedCountAtLastAccepted = summary.taken.rejected }
+        guard terms.takesGreeting, summary.taken.rejected - refusedCountAtLastAccepted > LineSession.maximumRefusedRun
+        else {
             return
         }
         throw SessionFault(
@@ -189,7 +188,7 @@ package final class LineSession: @unchecked Sendable {
     func acknowledgement() -> [UInt8]? {
         guard acknowledges, summary.lineCount > answeredLineCount else { return nil }
         answeredLineCount = summary.lineCount
-        return LineSession.answer("ok \(summary.lastPosition?.rawValue ?? 0) \(summary.lineCount)")
+        return LineSession.answer("ok \(summary.taken.lastPosition?.rawValue ?? 0) \(summary.lineCount)")
     }
 
     /// One line, whatever control characters a text quotes: no sender can put an answer of his own into it.

@@ -85,9 +85,6 @@ package final class LiveIntake {
             }
         } catch let fault as SessionFault {
             try end(session, fault, &reply)
-        } catch InputFault.unknownFormat {
-            let text = "this is neither NDJSON, line protocol nor CSV with a header"
-            try end(session, SessionFault(.unreadableInput, text), &reply)
         }
         if !reply.isEmpty { session.follower.reply(reply) }
         if !session.hasEnded { wait(session) }
@@ -155,8 +152,8 @@ package final class LiveIntake {
         let before = (readings: intake.pending.readings.count, events: intake.pending.events.count)
         intake.admit(batch, names: names, defaults: session.defaults)
         session.share.add(intake.pending, since: before)
-        session.summary.ignoredFieldCount += batch.ignoredFieldCount
-        session.summary.missingValueCount += batch.missingValueCount
+        session.summary.taken.ignoredFieldCount += batch.ignoredFieldCount
+        session.summary.taken.missingValueCount += batch.missingValueCount
         guard !intake.refused.isEmpty else { return }
         for line in intake.refused { session.refuse(line, into: &reply) }
         if !session.acknowledges || session.terms.keepsRefused {
@@ -213,11 +210,11 @@ package final class LiveIntake {
         extremes.removeAll(keepingCapacity: true)
         let isAlone = waiting.count == 1 && recorded.isEmpty
         for session in waiting where !session.share.isEmpty {
-            session.summary.accepted += session.share.count
+            session.summary.taken.accepted += session.share.count
             guard !isAlone else { continue }
             let (batch, directory) = (intake.pending, intake.admission.directory)
             guard let highest = session.share.highest(in: batch, directory) else { continue }
-            let isFirst = session.summary.firstPosition == nil
+            let isFirst = session.summary.taken.firstPosition == nil
             let lowest = isFirst ? session.share.lowest(in: batch, directory) : nil
             extremes.append(Extremes(session: session, lowest: lowest, highest: highest))
         }
@@ -228,12 +225,12 @@ package final class LiveIntake {
             BatchShare.position(of: item, in: batch, first: first, directory)
         }
         for item in extremes {
-            if let lowest = item.lowest { item.session.summary.firstPosition = position(lowest) }
-            item.session.summary.lastPosition = position(item.highest)
+            if let lowest = item.lowest { item.session.summary.taken.firstPosition = position(lowest) }
+            item.session.summary.taken.lastPosition = position(item.highest)
         }
         if extremes.isEmpty, let session = waiting.first(where: { !$0.share.isEmpty }) {
-            session.summary.firstPosition = session.summary.firstPosition ?? first
-            session.summary.lastPosition = first.advanced(by: batch.count - 1)
+            session.summary.taken.firstPosition = session.summary.taken.firstPosition ?? first
+            session.summary.taken.lastPosition = first.advanced(by: batch.count - 1)
         }
         for session in waiting { session.share = BatchShare() }
         for recorded in recorded {

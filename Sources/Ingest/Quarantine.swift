@@ -92,22 +92,7 @@ package final class Quarantine: RefusedLineKeeping {
 
     private func append(_ text: String) { buffer.append(contentsOf: text.utf8) }
 
-    private func appendString(_ text: String) {
-        buffer.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): append("\\\"")
-            case UInt8(ascii: "\\"): append("\\\\")
-            case 0..<0x20:
-                let digits = Array("0123456789abcdef".utf8)
-                append("\\u00")
-                buffer.append(digits[Int(byte >> 4)])
-                buffer.append(digits[Int(byte & 15)])
-            default: buffer.append(byte)
-            }
-        }
-        buffer.append(UInt8(ascii: "\""))
-    }
+    private func appendString(_ text: String) { JSONString.append(text, to: &buffer) }
 
     private func appendBase64(_ bytes: UnsafeRawBufferPointer) {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)

@@ -80,20 +80,12 @@ package struct SessionSummary: Sendable {
     package static let maximumRefusedCount = 100
 
     package var lineCount: UInt64 = 0
-    /// Events that got a position, duplicates too.
-    package var accepted = 0
-    package var reasons: [RefusalCode: Int] = [:]
+    /// What was taken in and refused; of positions the lowest and the highest given to an event of the session.
+    package var taken = IntakeSummary()
     /// The first of the refused lines.
     package var refused: [Refused] = []
-    /// The lowest and the highest position given to an event of the session.
-    package var firstPosition: Position?
-    package var lastPosition: Position?
-    package var ignoredFieldCount = 0
-    package var missingValueCount = 0
 
     package init() {}
-
-    package var rejected: Int { reasons.values.reduce(0, +) }
 }
 
 /// What is told to whoever handed in a session's bytes: by the intake's thread, so it must be passed on at once.

@@ -239,7 +239,8 @@ extension LineConnection: SessionFollowing {
     /// Closes without waiting for what nobody reads.
     private func giveUp(_ context: ChannelHandlerContext) {
         table.noteFault()
-        logger.info("connection ended", metadata: ["address": "\(address ?? "local")", "code": "unread-replies"])
+        let code = SessionFault.Code.unreadReplies.rawValue
+        logger.info("connection ended", metadata: ["address": "\(address ?? "local")", "code": "\(code)"])
         isClosing = true
         context.close(promise: nil)
     }

@@ -12,14 +12,14 @@ package final class LineListener: Sendable {
         /// 0 picks a free one.
         package var port: Int
         package var limits: ListeningLimits
-        /// The TLS context of the next connection, asked anew for each, so that certificates can change; nil: no TLS.
-        package var tls: (@Sendable () throws -> NIOSSLContext)?
+        /// How TLS is spoken; nil: it is not.
+        package var tls: NIOSSLContext?
 
         package init(
             host: String,
             port: Int,
             limits: ListeningLimits = ListeningLimits(),
-            tls: (@Sendable () throws -> NIOSSLContext)? = nil
+            tls: NIOSSLContext? = nil
         ) {
             self.host = host
             self.port = port
@@ -83,7 +83,7 @@ package final class LineListener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls = configuration.tls {
-                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls()))
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
                     }
                     let connection = LineConnection(
                         channel,

@@ -30,35 +30,21 @@ package struct PushMessage: Hashable, Sendable {
     private static func json(_ job: PushJob) -> String {
         let kind = job.kind.hasPrefix("reminder-") ? "reminder" : job.kind
         let data: [(name: String, json: String?)] = [
-            ("job", quoted(job.job)),
-            ("device", quoted(job.device)),
-            ("rule", quoted(job.rule)),
+            ("job", JSONString.quoted(job.job)),
+            ("device", JSONString.quoted(job.device)),
+            ("rule", JSONString.quoted(job.rule)),
             ("episode", String(job.episode)),
-            ("kind", quoted(job.kind)),
-            ("crossedAt", job.crossedAt.map { quoted($0.rfc3339) }),
-            ("balanceBefore", job.balanceBefore.map(quoted)),
-            ("balanceAfter", job.balanceAfter.map(quoted)),
-            ("currency", job.currency.map(quoted)),
+            ("kind", JSONString.quoted(job.kind)),
+            ("crossedAt", job.crossedAt.map { JSONString.quoted($0.rfc3339) }),
+            ("balanceBefore", job.balanceBefore.map(JSONString.quoted)),
+            ("balanceAfter", job.balanceAfter.map(JSONString.quoted)),
+            ("currency", job.currency.map(JSONString.quoted)),
             ("position", String(job.position.rawValue)),
-            ("requestedAt", quoted(job.requestedAt.rfc3339)),
+            ("requestedAt", JSONString.quoted(job.requestedAt.rfc3339)),
         ]
-        let fields = data.compactMap { field in field.json.map { "\(quoted(field.name)):\($0)" } }
-        let head = "{\"type\":\(quoted("balance." + kind)),\"timestamp\":\(quoted(job.requestedAt.rfc3339)),"
+        let fields = data.compactMap { field in field.json.map { "\(JSONString.quoted(field.name)):\($0)" } }
+        let type = JSONString.quoted("balance." + kind)
+        let head = "{\"type\":\(type),\"timestamp\":\(JSONString.quoted(job.requestedAt.rfc3339)),"
         return head + "\"data\":{" + fields.joined(separator: ",") + "}}"
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\0"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 }

@@ -268,8 +268,9 @@ package final class LiveProjector: @unchecked Sendable {
         var urgentPause = LiveProjector.shortPace
         while true {
             let isBehind = projector.position > committed
-            let isUrgent = !jobsToTell.isEmpty || condition.withLock { !waiters.isEmpty }
-            let isFar = condition.withLock { self.head.rawValue } > projector.position.rawValue + LiveProjector.farCount
+            let (durable, hasWaiters) = condition.withLock { (self.head.rawValue, !waiters.isEmpty) }
+            let isUrgent = !jobsToTell.isEmpty || hasWaiters
+            let isFar = durable > projector.position.rawValue + LiveProjector.farCount
             let due = lastCommitEnd + (isFar ? LiveProjector.farPace : isUrgent ? urgentPause : pause)
             let (works, head, isStopping) = next(until: isBehind ? due : nil)
             if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
@@ -312,10 +313,8 @@ package final class LiveProjector: @unchecked Sendable {
     /// Folds one step towards a durable position.
     private func fold(through last: Position) throws {
         let first = projector.position.rawValue
-        try reader.forEachBlock(from: projector.position.advanced(by: 1), through: last) { block in
-            try block.extend(&directory)
-            projector.apply(block, directory: directory)
-            return block.lastPosition.rawValue - first < LiveProjector.stepCount ? .proceed : .stop
+        try projector.goOn(reader, through: last, directory: &directory) { block in
+            block.lastPosition.rawValue - first < LiveProjector.stepCount ? .proceed : .stop
         }
         foldedPosition.store(projector.position.rawValue, ordering: .releasing)
         guard projector.position >= quietUntil else { return }
@@ -326,7 +325,7 @@ package final class LiveProjector: @unchecked Sendable {
     }
 
     private func commit() throws {
-        let balances = follower.wantsBalances ? projector.fold.takeChangedBalances() : []
+        let balances = projector.fold.takeChangedBalances()
         try projector.commit(chain: reader.chain.bytes)
         committedPosition.store(projector.position.rawValue, ordering: .releasing)
         follower.committed(projector.position, balances: balances, jobs: jobsToTell)

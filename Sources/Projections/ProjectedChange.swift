@@ -15,17 +15,12 @@ package struct BalanceChange: Sendable {
     package var device: String
     package var currency: Currency
     package var balance: Money
-    package var charges: Money
-    package var topUps: Money
     /// The device's clock.
     package var asOf: Instant?
 }
 
 /// Who is told what a live projector does, by its thread: what is told must be passed on at once.
 package protocol ProjectionFollowing: Sendable {
-    /// Whether `committed` is to say which balances changed.
-    var wantsBalances: Bool { get }
-
     /// Jobs were requested; the views do not show them yet.
     func requested(_ jobs: [RequestedJob])
 
@@ -80,8 +75,6 @@ extension Fold {
                 device: device.name,
                 currency: currency,
                 balance: balance,
-                charges: device.charges.exact(),
-                topUps: device.money.total,
                 asOf: clock(of: device).map(Instant.init(milliseconds:))
             )
         }

@@ -1,7 +1,7 @@
 package import EventStorage
 package import MeterModel
 package import ReadModel
-import RecordLog
+package import RecordLog
 
 /// Keeps views at the log: folds what is appended, and commits rows, push outbox and checkpoint in one transaction.
 ///
@@ -99,6 +99,28 @@ package final class ViewProjector {
         }
         if let end { fold.passOver(through: end, directory: directory) }
         return directory
+    }
+
+    /// Folds what follows in a log, up to a position.
+    ///
+    /// - Parameters:
+    ///   - reader: the log's; it costs nothing to go on with the one used last.
+    ///   - last: a durable position.
+    ///   - directory: knows the log up to here, and is extended.
+    ///   - step: called with each block once it is folded; says whether to go on.
+    /// - Throws: `RecordLogError`, `EventStorageError`.
+    package func goOn(
+        _ reader: EventLogReader,
+        through last: Position,
+        directory: inout SeriesDirectory,
+        _ step: (RecordedBlock) -> BlockStep = { _ in .proceed }
+    ) throws {
+        guard position < last else { return }
+        try reader.forEachBlock(from: position.advanced(by: 1), through: last) { block in
+            try block.extend(&directory)
+            apply(block, directory: directory)
+            return step(block)
+        }
     }
 
     /// Says that the store already shows everything folded so far.

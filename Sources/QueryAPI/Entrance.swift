@@ -28,14 +28,10 @@ struct Entrance: Sendable {
     /// The token: of the header, or where InfluxDB's clients put theirs.
     private func token(_ request: Request, _ query: QueryParameters, _ shape: Endpoint.ErrorShape) -> String? {
         if let header = request.headers[.authorization] {
+            if let token = BearerHeader.token(header) { return token }
             let words = header.split(separator: " ", maxSplits: 1)
-            guard words.count == 2 else { return "" }
-            let text = words[1].trimmingCharacters(in: .whitespaces)
-            switch words[0].lowercased() {
-            case "bearer", "token": return text
-            case "basic" where shape != .problem: return Entrance.password(ofBasic: text)
-            default: return ""
-            }
+            guard words.count == 2, words[0].lowercased() == "basic", shape != .problem else { return "" }
+            return Entrance.password(ofBasic: words[1].trimmingCharacters(in: .whitespaces))
         }
         return shape == .influxV1 ? query.last("p") : nil
     }

@@ -21,7 +21,7 @@ package final class ViewPool: ViewReading {
     private let path: String
     private let threads: NIOThreadPool
     private let store = Mutex<ViewStore?>(nil)
-    private let waiting = Atomic<Int>(0)
+    private let waiting = Gate(maximum: ViewPool.queueMaximum)
 
     /// - Parameter path: the file. It is opened with the first read, which fails where there are no views yet.
     package init(path: String) {
@@ -40,11 +40,8 @@ package final class ViewPool: ViewReading {
     }
 
     package func read<T: Sendable>(_ body: @Sendable @escaping (ViewReader) throws -> T) async throws -> T {
-        guard waiting.wrappingAdd(1, ordering: .relaxed).newValue <= ViewPool.queueMaximum else {
-            waiting.wrappingSubtract(1, ordering: .relaxed)
-            throw ViewPoolFault.full
-        }
-        defer { waiting.wrappingSubtract(1, ordering: .relaxed) }
+        guard waiting.enter() else { throw ViewPoolFault.full }
+        defer { waiting.leave() }
         return try await threads.runIfActive { try self.current().read(body) }
     }
 

@@ -1,3 +1,4 @@
+import Access
 import EventStorage
 import Ingest
 import MeterModel
@@ -21,6 +22,7 @@ struct Failure: Error, CustomStringConvertible {
         switch error {
         case let failure as Failure: self = failure
         case let error as ApplyWork.NeedsConfirmation: self.init(error)
+        case let fault as TokenFault: self.init(place: fault.place, cause: fault.cause, hint: fault.hint)
         case let error as RecordLogError:
             self.init(place: error.place.map(\.description) ?? "log", cause: error.message, hint: error.hint)
         case let error as EventStorageError:

@@ -191,11 +191,7 @@ struct IngestCommand: AsyncParsableCommand {
     ) throws {
         let source = try InputSource(path: file, isInterrupted: { Signals.isInterrupted })
         let reader = InputReader(source, options: options)
-        let defaults = AdmissionDefaults(
-            utility: options.effectiveUtility,
-            unit: options.unit,
-            register: options.register
-        )
+        let defaults = options.admissionDefaults
         var batch = DecodedBatch()
         var scoped = ScopedInput(scope: scope)
         intake.beginInput()
@@ -241,7 +237,7 @@ extension Failure {
         case .unknownFormat(let source):
             self.init(
                 place: source,
-                cause: "this is neither NDJSON, line protocol nor CSV with a header",
+                cause: InputFault.unknownFormatText,
                 hint: "say --input-format or --profile"
             )
         case .damaged(let refusal): self.init(place: "input", cause: refusal.text, hint: "")

@@ -48,22 +48,16 @@ struct RebuildCommand: AsyncParsableCommand {
         try old.checkpoint()
         try engine.close()
         try RebuildReport.swap(freshPath, directory.views, keepsOld: !comparison.isEqual)
-        if !hadViews || isCutOtherwise(formerZones, engine) {
-            let rate = Int(Double(head.rawValue) / max(seconds, 0.000_001))
-            Terminal.print("rebuilt \(head.rawValue) events in \(SecondsText(seconds)) s, \(rate)/s")
-            Terminal.print(
-                hadViews
-                    ? "the old views were cut by \(formerZones ?? ""), these by \(engine.zones.version): not compared"
-                    : "there were no views to compare with"
+        var finding = RebuildReport.Finding.compared(comparison)
+        if !hadViews {
+            finding = .notCompared("there were no views to compare with")
+        } else if let formerZones, !formerZones.isEmpty, formerZones != engine.zones.version {
+            finding = .notCompared(
+                "the old views were cut by \(formerZones), these by \(engine.zones.version): not compared"
             )
-            return
         }
-        let report = RebuildReport(position: head, comparison: comparison)
+        let report = RebuildReport(position: head, finding: finding)
         report.tell(StandardConsole(), views: directory.views, seconds: seconds)
-        if !comparison.isEqual { throw ExitCode(1) }
-    }
-
-    private func isCutOtherwise(_ formerZones: String?, _ engine: Engine) -> Bool {
-        formerZones.map { !$0.isEmpty && $0 != engine.zones.version } ?? false
+        if report.differs { throw ExitCode(1) }
     }
 }

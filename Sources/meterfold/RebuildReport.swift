@@ -4,8 +4,21 @@ import ReadModel
 
 /// What a rebuild found.
 struct RebuildReport: Sendable {
+    /// How the fresh views stand to the old ones.
+    enum Finding: Sendable {
+        case compared(ViewComparison)
+        /// Why they are not compared, in words.
+        case notCompared(String)
+    }
+
     var position: Position
-    var comparison: ViewComparison
+    var finding: Finding
+
+    /// Whether views were there that differ.
+    var differs: Bool {
+        if case .compared(let comparison) = finding { return !comparison.isEqual }
+        return false
+    }
 
     /// Tells it.
     ///
@@ -16,20 +29,24 @@ struct RebuildReport: Sendable {
     func tell(_ console: any Console, views: String, seconds: Double) {
         let rate = Int(Double(position.rawValue) / max(seconds, 0.000_001))
         console.print("rebuilt \(position.rawValue) events in \(SecondsText(seconds)) s, \(rate)/s")
-        if comparison.isEqual {
+        switch finding {
+        case .notCompared(let reason): console.print(reason)
+        case .compared(let comparison) where comparison.isEqual:
             console.print("equal to the old views, table by table")
-            return
+        case .compared(let comparison):
+            console.print("they differ from the old views, which are kept as \(views).before:")
+            for table in comparison.tables where table.differenceCount > 0 { tell(table, console) }
         }
-        console.print("they differ from the old views, which are kept as \(views).before:")
-        for table in comparison.tables where table.differenceCount > 0 {
-            console.print(
-                "  \(table.name): \(table.differenceCount) rows differ "
-                    + "(\(table.ourCount) before, \(table.theirCount) now)"
-            )
-            for difference in table.differences.prefix(3) {
-                console.print("    before \(difference.ours ?? "-")")
-                console.print("    now    \(difference.theirs ?? "-")")
-            }
+    }
+
+    private func tell(_ table: ViewComparison.Table, _ console: any Console) {
+        console.print(
+            "  \(table.name): \(table.differenceCount) rows differ "
+                + "(\(table.ourCount) before, \(table.theirCount) now)"
+        )
+        for difference in table.differences.prefix(3) {
+            console.print("    before \(difference.ours ?? "-")")
+            console.print("    now    \(difference.theirs ?? "-")")
         }
     }
 

@@ -69,12 +69,7 @@ struct SendFlags: ParsableArguments {
         do throws(InputFault) {
             let source = try InputSource(path: tokenFile)
             var bytes = [UInt8](repeating: 0, count: 4096)
-            let read: Result<Int, InputFault> = bytes.withUnsafeMutableBytes { buffer in
-                do throws(InputFault) { return .success(try source.read(into: buffer)) } catch {
-                    return .failure(error)
-                }
-            }
-            text = String(decoding: bytes[..<(try read.get())], as: UTF8.self)
+            text = String(decoding: bytes[..<(try source.readChunk(&bytes))], as: UTF8.self)
         } catch {
             throw Failure(error)
         }

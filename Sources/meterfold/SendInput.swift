@@ -31,7 +31,7 @@ final class SendInput {
     func headLineCount(_ flags: SendFlags) throws -> Int {
         let profile = try flags.profile.flatMap { name throws(Failure) in
             do throws(ProfileError) { return try Profiles.named(name, zones: FoundationZoneSource()) } catch {
-                throw Failure(place: error.source, cause: error.text, hint: "")
+                throw Failure(error)
             }
         }
         if case .csv(let mapping)? = profile?.mapping {
@@ -66,10 +66,7 @@ final class SendInput {
     /// Reads a little more to look at; false at the end.
     private func lookFurther() throws(InputFault) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 16 << 10)
-        let read: Result<Int, InputFault> = bytes.withUnsafeMutableBytes { buffer in
-            do throws(InputFault) { return .success(try source.read(into: buffer)) } catch { return .failure(error) }
-        }
-        let count = try read.get()
+        let count = try source.readChunk(&bytes)
         head += bytes[..<count]
         return count > 0
     }

@@ -142,9 +142,5 @@ struct TokenCommand: ParsableCommand {
 /// Works on the tokens of a data directory that is there.
 private func onTokens<Result>(of location: DataOption, _ body: (TokenStore) throws -> Result) throws -> Result {
     try location.directory.require()
-    do {
-        return try body(TokenStore(directory: location.directory.path, clock: SystemClock()))
-    } catch let fault as TokenFault {
-        throw Failure(place: fault.place, cause: fault.cause, hint: fault.hint)
-    }
+    return try body(TokenStore(directory: location.directory.path, clock: SystemClock()))
 }

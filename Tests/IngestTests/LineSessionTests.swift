@@ -29,7 +29,7 @@ import Testing
             #expect(follower.fault == nil && follower.endCount == 1)
             #expect(follower.consumedByteCount == bytes.count)
             let errors = follower.replies.filter { $0.hasPrefix("err ") }
-            let figures = [Int(summary.lineCount), summary.accepted, summary.rejected]
+            let figures = [Int(summary.lineCount), summary.taken.accepted, summary.taken.rejected]
             return (errors, follower.replies.last, stage.log.items, figures)
         }
         let whole = try outcome([])
@@ -220,9 +220,9 @@ import Testing
         try stage.take(readingLines("E-1", 0..<2) + acknowledging, isLast: true, from: session)
         try stage.live.commit()
         let summary = try #require(follower.summary)
-        #expect(summary.accepted == 2 && summary.reasons == [.badJSON: 1] && summary.lineCount == 3)
+        #expect(summary.taken.accepted == 2 && summary.taken.reasons == [.badJSON: 1] && summary.lineCount == 3)
         #expect(summary.refused.map(\.line) == [3])
-        #expect(summary.firstPosition == Position(1) && summary.lastPosition == Position(2))
+        #expect(summary.taken.firstPosition == Position(1) && summary.taken.lastPosition == Position(2))
         #expect(follower.replies == [] && stage.log.appended.map(\.recordedBy) == ["token:7"])
     }
 }

@@ -51,9 +51,9 @@ import Testing
                 let own = items.indices.filter { items[$0].hasPrefix("E-\(i) ") }
                 #expect(own.map { items[$0] } == (0..<counts[i]).map { "E-\(i) \($0)" }, "seed \(seed)")
                 let summary = try #require(sessions[i].1.summary)
-                #expect(summary.accepted == counts[i])
-                #expect(summary.firstPosition?.rawValue == own.first.map { UInt64($0 + 1) }, "seed \(seed)")
-                #expect(summary.lastPosition?.rawValue == own.last.map { UInt64($0 + 1) }, "seed \(seed)")
+                #expect(summary.taken.accepted == counts[i])
+                #expect(summary.taken.firstPosition?.rawValue == own.first.map { UInt64($0 + 1) }, "seed \(seed)")
+                #expect(summary.taken.lastPosition?.rawValue == own.last.map { UInt64($0 + 1) }, "seed \(seed)")
                 let last = own.last.map { ["ok \($0 + 1) \(counts[i])"] } ?? []
                 #expect(sessions[i].1.replies.suffix(1) == last[...], "seed \(seed)")
             }
@@ -168,7 +168,7 @@ import Testing
             let byTable = (0..<50).filter { $0 % 3 == i }
             #expect(own.sorted() == ((0..<50) + byTable).map { "E-\(i) \($0)" }.sorted())
         }
-        #expect(tabled.summary?.accepted == 50 && tabled.replies.allSatisfy { $0.hasPrefix("ok ") })
+        #expect(tabled.summary?.taken.accepted == 50 && tabled.replies.allSatisfy { $0.hasPrefix("ok ") })
     }
 
     @Test func `An append that fails is told to everybody, and nothing is acknowledged`() throws {

@@ -117,7 +117,7 @@ final class LiveReceiver: @unchecked Sendable {
                     privateKey: .privateKey(key)
                 )
             )
-            configuration.tls = { context }
+            configuration.tls = context
         }
         var logger = Logger(label: "receiver")
         logger.logLevel = .critical

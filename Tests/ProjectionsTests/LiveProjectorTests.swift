@@ -19,7 +19,6 @@ struct LiveProjectorTests {
         }
 
         private let state = Mutex(State())
-        var wantsBalances: Bool { true }
 
         func requested(_ jobs: [RequestedJob]) { state.withLock { $0.told += jobs.map(\.row.job) } }
 

@@ -9,6 +9,8 @@ final class BodySession: SessionFollowing {
     static let maximumUnconsumedByteCount = 1 << 20
 
     private struct State {
+        /// Nil once all that came of it is known.
+        var session: LineSession?
         var unconsumed = 0
         var end: (SessionSummary, SessionFault?)?
         var waiter: CheckedContinuation<Void, Never>?
@@ -16,15 +18,12 @@ final class BodySession: SessionFollowing {
 
     private let intake: IntakeThread
     private let state = Mutex(State())
-    private let sessionBox = Mutex<LineSession?>(nil)
 
     init(_ intake: IntakeThread, terms: SessionTerms, principal: Principal) {
         self.intake = intake
         let session = LineSession(terms, principal: principal, follower: self)
-        sessionBox.withLock { $0 = session }
+        state.withLock { $0.session = session }
     }
-
-    private var session: LineSession? { sessionBox.withLock { $0 } }
 
     /// Hands in bytes, once there is room for them.
     ///
@@ -34,8 +33,12 @@ final class BodySession: SessionFollowing {
         if !intake.hasRoom {
             await withCheckedContinuation { continuation in intake.whenRoom { continuation.resume() } }
         }
-        guard let session, state.withLock({ $0.end == nil }) else { return false }
-        state.withLock { $0.unconsumed += bytes.count }
+        let session = state.withLock { state in
+            guard state.end == nil else { return LineSession?.none }
+            state.unconsumed += bytes.count
+            return state.session
+        }
+        guard let session else { return false }
         intake.take(bytes, isLast: false, from: session)
         return true
     }
@@ -45,12 +48,15 @@ final class BodySession: SessionFollowing {
     /// - Parameter isWhole: whether the input has come to its end; if not, an unfinished line is not taken in.
     /// - Returns: what came of it, and why it ended where that was before its input did.
     func finish(isWhole: Bool = true) async -> (SessionSummary, SessionFault?) {
-        if let session {
+        if let session = state.withLock({ $0.session }) {
             if isWhole { intake.take([], isLast: true, from: session) } else { intake.end(session, nil) }
         }
         await wait { $0.end != nil }
-        sessionBox.withLock { $0 = nil }
-        return state.withLock { $0.end } ?? (SessionSummary(), nil)
+        return state.withLock { state in
+            // Each holds the other until here.
+            state.session = nil
+            return state.end ?? (SessionSummary(), nil)
+        }
     }
 
     private func wait(until isDone: @escaping (borrowing State) -> Bool) async {

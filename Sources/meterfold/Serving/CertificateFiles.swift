@@ -3,6 +3,7 @@ import Logging
 import NIOSSL
 import QueryAPI
 import ServiceLifecycle
+import Synchronization
 
 /// The certificate and key in files, read again when they change: later connections are shown the new ones.
 final class CertificateFiles: Service {
@@ -36,14 +37,14 @@ final class CertificateFiles: Service {
     }
 
     func run() async throws {
-        await cancelWhenGracefulShutdown { [self] in
-            var last = stamps
-            while !Task.isCancelled {
-                try? await Task.sleep(for: CertificateFiles.interval)
-                let now = stamps
-                if now != last { reload() }
-                last = now
+        let last = Mutex(stamps)
+        await untilShutdown(every: CertificateFiles.interval) { [self] in
+            let now = stamps
+            let isOther = last.withLock { last in
+                defer { last = now }
+                return now != last
             }
+            if isOther { reload() }
         }
     }
 

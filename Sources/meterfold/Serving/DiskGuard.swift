@@ -32,12 +32,7 @@ final class DiskGuard: Service {
     var freeByteCount: UInt64 { free.load(ordering: .relaxed) }
 
     func run() async throws {
-        await cancelWhenGracefulShutdown { [self] in
-            while !Task.isCancelled {
-                look()
-                try? await Task.sleep(for: DiskGuard.interval)
-            }
-        }
+        await untilShutdown(every: DiskGuard.interval) { [self] in look() }
     }
 
     private func look() {

@@ -16,8 +16,6 @@ struct LiveControl: ControlHandling {
 
     /// Who records what comes this way, as the log says.
     static let principal = Principal.operatorAtHand
-    /// Bytes of fleet files that are taken at once.
-    private static let maximumFleetByteCount = DeclaredFleet.maximumByteCount
 
     func run(_ command: String, arguments: [String: [String]], body: BodyBytes) async -> ControlAnswer {
         let console = GatheredConsole()
@@ -76,7 +74,7 @@ struct LiveControl: ControlHandling {
         var bytes: [UInt8] = []
         for try await piece in body {
             bytes.append(contentsOf: piece.readableBytesView)
-            guard bytes.count <= LiveControl.maximumFleetByteCount else {
+            guard bytes.count <= DeclaredFleet.maximumByteCount else {
                 throw Failure(place: "apply", cause: "the files are too large", hint: "give them in pieces")
             }
         }

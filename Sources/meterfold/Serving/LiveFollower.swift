@@ -22,8 +22,6 @@ final class LiveFollower: ProjectionFollowing {
     /// From now on jobs are handed to it.
     func attach(_ notifier: Notifier) { notifierBox.withLock { $0 = notifier } }
 
-    var wantsBalances: Bool { true }
-
     func requested(_ jobs: [RequestedJob]) {
         guard let notifier = notifierBox.withLock({ $0 }) else { return }
         notifier.offer(jobs.map { PushJob($0) })

@@ -37,7 +37,7 @@ struct LiveIngest {
             isWhole = false
         }
         let (sent, fault) = await session.finish(isWhole: isWhole)
-        let summary = IntakeSummary(sent)
+        let summary = sent.taken
         if waits, let last = summary.lastPosition {
             _ = await core.projector.wait(for: last, within: LiveStage.viewsWait)
         }
@@ -97,17 +97,5 @@ struct LiveIngest {
             keepsRefused: true,
             profile: core.profile
         )
-    }
-}
-
-extension IntakeSummary {
-    init(_ session: SessionSummary) {
-        self.init()
-        accepted = session.accepted
-        reasons = session.reasons
-        firstPosition = session.firstPosition
-        lastPosition = session.lastPosition
-        ignoredFieldCount = session.ignoredFieldCount
-        missingValueCount = session.missingValueCount
     }
 }

@@ -27,7 +27,7 @@ struct LiveRebuild {
         let result = try await onThreadOfItsOwn { try LiveRebuild.rebuild(core, fresh) }
         onReplaced()
         result.tell(console, views: core.directory.views, seconds: SystemClock.uptimeSeconds() - start)
-        return result.comparison.isEqual ? 0 : 1
+        return result.differs ? 1 : 0
     }
 
     private static func rebuild(_ core: LiveCore, _ path: String) throws -> RebuildReport {
@@ -39,13 +39,7 @@ struct LiveRebuild {
         try projector.commit(chain: reader.chain.bytes)
         return try core.projector.performAndWait(after: .origin, afterCommit: true) { inUse, _ in
             // The rest, up to where the views in use are folded.
-            if inUse.position > projector.position {
-                try reader.forEachBlock(from: projector.position.advanced(by: 1), through: inUse.position) { block in
-                    try block.extend(&known)
-                    projector.apply(block, directory: known)
-                    return .proceed
-                }
-            }
+            try projector.goOn(reader, through: inUse.position, directory: &known)
             try projector.commit(chain: reader.chain.bytes)
             let old = core.views
             let comparison = try ViewComparison.compare(old, store)
@@ -57,7 +51,7 @@ struct LiveRebuild {
             let opened = try ViewStore.open(path: core.directory.views, hours: core.configuration.keepsHours)
             inUse.goOn(in: opened)
             core.replaceViews(opened)
-            return RebuildReport(position: inUse.position, comparison: comparison)
+            return RebuildReport(position: inUse.position, finding: .compared(comparison))
         }
     }
 }

@@ -56,12 +56,19 @@ struct HTTPListenerService: Service {
 
     func run() async throws {
         do { try await service.run() } catch let error as IOError {
-            throw Failure(
-                place: "serve.http \(endpoint)",
-                cause: "\(error)",
-                hint: "another program may listen there; say another --http, port 0 picks one"
-            )
+            throw Failure(error, listeningAt: endpoint, "http")
         }
+    }
+}
+
+extension Failure {
+    /// A port cannot be had; `flag` is the one that names it.
+    init(_ error: IOError, listeningAt endpoint: ServeSettings.Endpoint, _ flag: String) {
+        self.init(
+            place: "serve.\(flag) \(endpoint)",
+            cause: "\(error)",
+            hint: "another program may listen there; say another --\(flag), port 0 picks one"
+        )
     }
 }
 
@@ -79,6 +86,8 @@ struct ListenerService: Service {
 /// Delivers pushes until the server ends.
 struct NotifierService: Service {
     let notifier: Notifier
+    /// What its messages go with, closed behind it.
+    let courier: HTTPCourier
 
     func run() async throws {
         try await withGracefulShutdownHandler {
@@ -86,6 +95,7 @@ struct NotifierService: Service {
         } onGracefulShutdown: {
             notifier.stop()
         }
+        await courier.close()
     }
 }
 
@@ -96,11 +106,6 @@ struct MetricsService: Service {
     private static let interval = Duration.seconds(5)
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                await metrics.refresh()
-                try? await Task.sleep(for: MetricsService.interval)
-            }
-        }
+        await untilShutdown(every: MetricsService.interval) { await metrics.refresh() }
     }
 }

@@ -12,8 +12,6 @@ struct LiveWrites: EventIntake, PaymentIntake {
 
     /// Bytes that a body may inflate to.
     static let maximumInflatedByteCount = 1 << 30
-    /// After how many seconds somebody who is held off may try again.
-    static let retrySeconds = 5
 
     func take(_ request: IntakeRequest, body: BodyBytes, by principal: Principal) async throws(IntakeFault)
         -> IntakeAnswer
@@ -29,7 +27,7 @@ struct LiveWrites: EventIntake, PaymentIntake {
         case .unavailable, .shuttingDown: throw .unavailable(reason: "the log takes nothing in")
         default:
             // A refused header is told as the line it is.
-            if summary.rejected == 0 {
+            if summary.taken.rejected == 0 {
                 throw .undecodable(code: "unknown-format", text: sessionFault?.text ?? "the body cannot be read")
             }
         }
@@ -99,14 +97,14 @@ struct LiveWrites: EventIntake, PaymentIntake {
 
     private func answer(_ summary: SessionSummary) -> IntakeAnswer {
         IntakeAnswer(
-            accepted: summary.accepted,
-            rejected: summary.rejected,
-            reasons: Dictionary(uniqueKeysWithValues: summary.reasons.map { ($0.key.rawValue, $0.value) }),
+            accepted: summary.taken.accepted,
+            rejected: summary.taken.rejected,
+            reasons: Dictionary(uniqueKeysWithValues: summary.taken.reasons.map { ($0.key.rawValue, $0.value) }),
             errors: summary.refused.map {
                 IntakeAnswer.RefusedLine(line: $0.line, code: $0.refusal.code.rawValue, text: $0.refusal.text)
             },
-            firstPosition: summary.firstPosition,
-            lastPosition: summary.lastPosition,
+            firstPosition: summary.taken.firstPosition,
+            lastPosition: summary.taken.lastPosition,
             durable: core.intake.durablePosition
         )
     }

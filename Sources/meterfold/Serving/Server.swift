@@ -65,10 +65,10 @@ struct Server {
         let views = ViewPool(path: directory.views)
         var services: [any Service] = [CoreService(core: core), disk, MetricsService(metrics: metrics)]
         if let certificates { services.append(certificates) }
-        if let notifier = try notifier(core) {
-            core.follower.attach(notifier)
-            metrics.attach(notifier)
-            services.append(NotifierService(notifier: notifier))
+        if let delivery = try notifier(core) {
+            core.follower.attach(delivery.notifier)
+            metrics.attach(delivery.notifier)
+            services.append(delivery)
         }
         services.append(
             DayTurner(intake: core.intake, projector: core.projector, clock: core.clock, logger: logger)
@@ -134,15 +134,17 @@ struct Server {
     /// What a shutdown may take beyond the draining of connections, in seconds.
     private static let graceSeconds = 30
 
-    private func notifier(_ core: LiveCore) throws -> Notifier? {
+    private func notifier(_ core: LiveCore) throws -> NotifierService? {
         if settings.channels.isEmpty { return nil }
-        return try Notifier(
+        let courier = HTTPCourier(clock: core.clock)
+        let notifier = try Notifier(
             channels: settings.channels,
             queue: LivePushQueue(core: core),
             recorder: LiveOutcomes(intake: core.intake),
-            courier: HTTPCourier(clock: core.clock),
+            courier: courier,
             clock: core.clock
         )
+        return NotifierService(notifier: notifier, courier: courier)
     }
 
     private func listen(_ core: LiveCore, _ access: any Authorizing, _ tls: TLSConfiguration?) async throws
@@ -152,12 +154,11 @@ struct Server {
         limits.connectionCount = settings.connectionCount
         limits.connectionCountPerAddress = settings.connectionCountPerAddress
         limits.idleSeconds = Int64(settings.idleSeconds)
-        var contexts: (@Sendable () throws -> NIOSSLContext)?
-        if var tls {
+        let context = try tls.map { tls in
+            var tls = tls
             // Lines have no protocol's name.
             tls.applicationProtocols = []
-            let context = try NIOSSLContext(configuration: tls)
-            contexts = { context }
+            return try NIOSSLContext(configuration: tls)
         }
         let defaults = configuration.inputDefaults
         let profile = core.profile
@@ -167,7 +168,7 @@ struct Server {
                     host: settings.tcp.host,
                     port: settings.tcp.port,
                     limits: limits,
-                    tls: contexts
+                    tls: context
                 ),
                 group: MultiThreadedEventLoopGroup.singleton,
                 intake: core.intake,
@@ -176,11 +177,7 @@ struct Server {
                 SessionTerms(source: source, options: defaults, access: access, takesGreeting: true, profile: profile)
             }
         } catch let error as IOError {
-            throw Failure(
-                place: "serve.tcp \(settings.tcp)",
-                cause: "\(error)",
-                hint: "another program may listen there; say another --tcp, port 0 picks one"
-            )
+            throw Failure(error, listeningAt: settings.tcp, "tcp")
         }
     }
 
@@ -220,7 +217,7 @@ private final class Announcement: Sendable {
 
     private static func text(_ address: SocketAddress?) -> String {
         guard let address, let host = address.ipAddress, let port = address.port else { return "?" }
-        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        return ServeSettings.Endpoint(host: host, port: port).description
     }
 }
 

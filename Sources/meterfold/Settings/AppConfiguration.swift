@@ -9,11 +9,8 @@ import TimeZones
 struct AppConfiguration {
     var keepsHours = true
     var log = RecordLogConfiguration()
-    var defaultUtility: Utility?
-    var defaultUnit: Unit?
-    var defaultRegister: String?
-    /// Reads inputs of its format where no other is named.
-    var defaultProfile: InputProfile?
+    /// How inputs are read that say nothing of it; the profile reads inputs of its own format where no other is named.
+    var inputDefaults = InputOptions()
     var serve = ServeSettings()
 
     /// Bytes of a segment that may be asked for.
@@ -53,34 +50,25 @@ struct AppConfiguration {
             log.segmentByteCount = count
             log.sealedIndexByteCount = min(log.sealedIndexByteCount, count / 8)
         }
-        defaultUtility = try values.word("ingest.defaults.utility", Utility.allCases.map(\.name)) { Utility(name: $0) }
-        defaultUnit = try values.word("ingest.defaults.unit", Unit.allCases.map(\.symbol)) { Unit(symbol: $0) }
-        defaultRegister = values.text("ingest.defaults.register")
-        let profiles = AppConfiguration.defaultProfiles()
-        defaultProfile = try values.word("ingest.defaults.profile", profiles.map(\.name)) { name in
-            profiles.first { $0.name == name }?.profile
+        inputDefaults.utility = try values.word("ingest.defaults.utility", Utility.allCases.map(\.name)) {
+            Utility(name: $0)
         }
+        inputDefaults.unit = try values.word("ingest.defaults.unit", Unit.allCases.map(\.symbol)) { Unit(symbol: $0) }
+        inputDefaults.register = values.text("ingest.defaults.register")
+        inputDefaults.profile = try AppConfiguration.defaultProfile(values)
+        inputDefaults.profileIsDefault = true
         serve = try ServeSettings(values)
     }
 
-    /// Shipped profiles that may stand in where none is named: those of CSV are no such, since whoever sends CSV must
+    /// The shipped profile that stands in where none is named. Those of CSV are no such, since whoever sends CSV must
     /// know whether it has a header.
-    private static func defaultProfiles() -> [(name: String, profile: InputProfile)] {
+    private static func defaultProfile(_ values: SettingValues) throws -> InputProfile? {
+        let key = "ingest.defaults.profile"
+        guard values.text(key) != nil else { return nil }
         let zones = FoundationZoneSource()
-        return Profiles.names.compactMap { name in
-            guard let profile = try? Profiles.named(name, zones: zones), profile.format != .csv else { return nil }
-            return (name, profile)
+        let profiles = Profiles.names.compactMap { name in
+            (try? Profiles.named(name, zones: zones)).flatMap { $0.format == .csv ? nil : (name: name, profile: $0) }
         }
-    }
-
-    /// How inputs are read that say nothing of it.
-    var inputDefaults: InputOptions {
-        var options = InputOptions()
-        options.utility = defaultUtility
-        options.unit = defaultUnit
-        options.register = defaultRegister
-        options.profile = defaultProfile
-        options.profileIsDefault = true
-        return options
+        return try values.word(key, profiles.map(\.name)) { name in profiles.first { $0.name == name }?.profile }
     }
 }

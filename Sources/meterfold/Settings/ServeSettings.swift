@@ -101,14 +101,7 @@ struct ServeSettings {
             }
             tls = TLSFiles(certificate: certificate, key: key, clientCA: values.text("serve.tls.clientCA"))
         } else if let key = ["serve.tls.key", "serve.tls.clientCA"].first(where: { values.text($0) != nil }) {
-            throw Failure(
-                place: values.place(of: key),
-                cause: "\(key) is set and there is no certificate",
-                hint: "set serve.tls.certificate"
-            )
-        }
-        // Whoever says one of these believes that TLS is spoken.
-        for key in ["serve.tls.key", "serve.tls.clientCA"] where tls == nil && values.text(key) != nil {
+            // Whoever says one of these believes that TLS is spoken.
             throw Failure(
                 place: values.place(of: key),
                 cause: "\(key) is set and there is no certificate",
