@@ -29,7 +29,7 @@ extension Admission {
             }
             let isKnown = device != ReadingDraft.absent
             var unit = draft.unit != 0 ? draft.unit : defaultUnit
-            if unit == 0, isKnown { unit = devices[Int(device)].unit }
+            if unit == 0, isKnown { unit = terms[Int(device)].unit }
 
             // Of several faults the first counts: value, time, device.
             var value: Int64 = 0
@@ -48,13 +48,13 @@ extension Admission {
             }
             let hasRegister =
                 draft.register != ReadingDraft.absent || defaults.register != nil
-                || (isKnown && devices[Int(device)].hasRegister)
+                || (isKnown && terms[Int(device)].hasRegister)
             guard unit != 0, hasRegister else {
                 refused(i, Admission.unknownDevice(names.devices[draft.device], lacks: unit == 0 ? "unit" : "register"))
                 continue
             }
             let dimension: UInt8 = unit <= 3 ? 1 : 2
-            if isKnown, devices[Int(device)].dimension != 0, devices[Int(device)].dimension != dimension {
+            if isKnown, terms[Int(device)].dimension != 0, terms[Int(device)].dimension != dimension {
                 refused(i, Admission.unitMismatch(names.devices[draft.device], Unit(rawValue: unit)))
                 continue
             }
@@ -70,7 +70,7 @@ extension Admission {
                 isInterval: draft.isInterval,
                 unit: Unit(rawValue: unit) ?? .kilowattHour
             )
-            if devices[Int(device)].dimension == 0 {
+            if terms[Int(device)].dimension == 0 {
                 notice(Int(device), register: register, unit: traits.unit)
             }
             accepted.append(
@@ -96,11 +96,10 @@ extension Admission {
     ) -> UInt32 {
         guard draft.register != ReadingDraft.absent else {
             if let name = defaults.register { return directory.register(named: name) }
-            if devices[device].register == ReadingDraft.absent, let name = devices[device].declaration.registerToFillIn
-            {
-                devices[device].register = directory.register(named: name)
+            if terms[device].register == ReadingDraft.absent, let name = devices[device].declaration.registerToFillIn {
+                terms[device].register = directory.register(named: name)
             }
-            return devices[device].register
+            return terms[device].register
         }
         let known = registerOfName[Int(draft.register)]
         if known != ReadingDraft.absent { return known }
@@ -111,10 +110,10 @@ extension Admission {
 
     @inline(__always)
     private mutating func series(of device: Int, register: UInt32) -> UInt32 {
-        if devices[device].lastRegister == register { return devices[device].lastSeries }
+        if terms[device].lastRegister == register { return terms[device].lastSeries }
         let series = directory.series(device: UInt32(device), register: register)
-        devices[device].lastRegister = register
-        devices[device].lastSeries = series
+        terms[device].lastRegister = register
+        terms[device].lastSeries = series
         return series
     }
 

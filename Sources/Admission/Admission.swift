@@ -3,12 +3,19 @@ package import MeterModel
 /// Decides which decoded events become facts, and fills in what they leave out: a pure fold of the declarations,
 /// currencies and references so far (semantics, sections 1, 6 and 9).
 ///
-/// Invariants: `devices` has one entry for each device of `directory`; an event changes this state only when it is
-/// accepted; the same accepted events in the same order give the same state, whether admitted or replayed.
+/// Invariants: `devices` and `terms` have one entry for each device of `directory`; an event changes this state only
+/// when it is accepted; the same accepted events in the same order give the same state, whether admitted or replayed.
 package struct Admission {
-    /// What decides about a device's readings, kept flat for the data plane.
+    /// What is known of a device.
     struct DeviceState {
         var declaration = DeviceDeclaration()
+        var currency: Currency?
+        /// Whether further readings tell nothing new about it.
+        var isNoticed = false
+    }
+
+    /// What decides about a device's readings: four to a cache line, and the data plane looks at nothing else of it.
+    struct ReadingTerms {
         /// Whether a register is declared, and the index of its name in the directory once a reading used it: names are
         /// numbered when they are logged, not when they are declared.
         var hasRegister = false
@@ -17,12 +24,9 @@ package struct Admission {
         var unit: UInt8 = 0
         /// Raw value of the dimension, 0 while unknown.
         var dimension: UInt8 = 0
-        var currency: Currency?
         /// The series used last, with its register's index.
         var lastSeries = ReadingDraft.absent
         var lastRegister = ReadingDraft.absent
-        /// Whether further readings tell nothing new about it.
-        var isNoticed = false
     }
 
     struct TariffState {
@@ -47,6 +51,7 @@ package struct Admission {
     /// The numbering of devices and series, in order of first appearance in the log.
     package internal(set) var directory = SeriesDirectory()
     var devices: ContiguousArray<DeviceState> = []
+    var terms: ContiguousArray<ReadingTerms> = []
     var tariffs: [ByteName: TariffState] = [:]
     var references: [ReferenceKey: PaymentTerms] = [:]
     /// Directory indexes of the decoder's names, `ReadingDraft.absent` where not yet looked up.
@@ -95,6 +100,7 @@ package struct Admission {
 
     mutating func growDevices() {
         while devices.count < directory.deviceCount { devices.append(DeviceState()) }
+        while terms.count < directory.deviceCount { terms.append(ReadingTerms()) }
     }
 
     /// Notes a device's first register and unit.
@@ -106,11 +112,11 @@ package struct Admission {
     /// Copies what the data plane needs out of a declaration.
     mutating func flatten(_ device: Int) {
         let declaration = devices[device].declaration
-        devices[device].hasRegister = declaration.isRegistered
-        devices[device].register =
+        terms[device].hasRegister = declaration.isRegistered
+        terms[device].register =
             declaration.registerToFillIn.flatMap { directory.registers.index(of: $0) } ?? ReadingDraft.absent
-        devices[device].unit = declaration.unit?.rawValue ?? 0
-        devices[device].dimension = declaration.dimension?.rawValue ?? 0
+        terms[device].unit = declaration.unit?.rawValue ?? 0
+        terms[device].dimension = declaration.dimension?.rawValue ?? 0
     }
 
     /// The state of a device that has appeared, else that of one unknown.

@@ -10,6 +10,9 @@ package struct CSVDecoder: TelegramDecoder {
     private var skippedLineCount = 0
     /// Nil until the header was read.
     private var columns: CSVColumns?
+    /// Off in tests that hold the two paths against each other.
+    private let usesPlainPath: Bool
+    private var plan: PlainRowPlan?
     private(set) package var hasEnded = false
     var row: CSVRow
     var clock: CivilClock
@@ -19,7 +22,10 @@ package struct CSVDecoder: TelegramDecoder {
     var fixedDevices: ContiguousArray<UInt32>
 
     /// - Parameter profile: what the columns mean; nil for our own names.
-    package init(profile: CSVProfile? = nil) {
+    package init(profile: CSVProfile? = nil) { self.init(usesPlainPath: true, profile: profile) }
+
+    init(usesPlainPath: Bool, profile: CSVProfile? = nil) {
+        self.usesPlainPath = usesPlainPath
         self.profile = profile ?? .ownNames
         row = CSVRow(slotCount: CSVColumns.Slot.firstValue + self.profile.values.count)
         clock = CivilClock(self.profile.zone)
@@ -31,6 +37,7 @@ package struct CSVDecoder: TelegramDecoder {
 
     package mutating func forgetNames() {
         for column in fixedDevices.indices { fixedDevices[column] = ReadingDraft.absent }
+        plan?.register = ReadingDraft.absent
     }
 
     package mutating func decode(
@@ -53,6 +60,7 @@ package struct CSVDecoder: TelegramDecoder {
                 return hasEnded ? chunk.count : cursor
             }
             columns = found
+            if usesPlainPath { plan = PlainRowPlan(profile, found) }
         }
         guard var columns else { return cursor }
         decodeRows(chunk, base, &cursor, isLast: isLast, &columns, &names, &batch)
@@ -102,6 +110,36 @@ package struct CSVDecoder: TelegramDecoder {
         return String(decoding: text.utf8.prefix(tail).drop { $0 == 0x20 }, as: UTF8.self)
     }
 
+    /// Whether the row was a plain one, whose reading then stands in `batch`.
+    @inline(__always)
+    private mutating func appendPlain(
+        _ base: UnsafePointer<UInt8>,
+        _ line: Line,
+        _ columnCount: Int,
+        _ names: inout TelegramNames,
+        _ batch: inout DecodedBatch
+    ) -> Bool {
+        guard plan != nil else { return false }
+        var scanner = PlainRowScanner(base)
+        guard scanner.scan(line, plan.unsafelyUnwrapped, columnCount: columnCount) else { return false }
+        var draft = LineProtocolDecoder.emptyDraft(line)
+        if !scanner.register.isEmpty {
+            let text = UnsafeBufferPointer(start: base + scanner.register.lowerBound, count: scanner.register.count)
+            draft.register = names.registers.intern(text)
+        } else if let name = plan.unsafelyUnwrapped.registerName {
+            if plan.unsafelyUnwrapped.register == ReadingDraft.absent { plan?.register = names.registers.intern(name) }
+            draft.register = plan.unsafelyUnwrapped.register
+        }
+        let device = UnsafeBufferPointer(start: base + scanner.device.lowerBound, count: scanner.device.count)
+        draft.device = names.devices.intern(device)
+        draft.coefficient = scanner.value.coefficient
+        draft.fractionDigits = scanner.value.fractionDigits
+        draft.unit = scanner.unit != 0 ? scanner.unit : plan.unsafelyUnwrapped.unit
+        draft.at = scanner.at
+        batch.readings.append(draft)
+        return true
+    }
+
     @inline(__always)
     private mutating func decodeRows(
         _ chunk: UnsafeRawBufferPointer,
@@ -113,6 +151,9 @@ package struct CSVDecoder: TelegramDecoder {
         _ batch: inout DecodedBatch
     ) {
         while var line = framer.next(chunk, &cursor, isLast: isLast, &batch) {
+            if let count = columns.columnCount, line.isASCII, appendPlain(base, line, count, &names, &batch) {
+                continue
+            }
             switch row.split(base, chunk.count, &line, isLast: isLast, columns, profile.delimiter) {
             case .unfinished:
                 framer.putBack(line)

@@ -9,7 +9,10 @@ package struct LineProtocolDecoder: TelegramDecoder {
     let profile: LineProtocolProfile
     private let tagKeys: LineProtocolKeys
     private let fieldKeys: LineProtocolKeys
+    /// Off in tests that hold the two paths against each other.
+    private let usesPlainPath: Bool
     private let isPlainlyNamed: Bool
+    private var plainFields: ContiguousArray<PlainField>
     var values: ContiguousArray<FieldValue> = []
     var scratch: ContiguousArray<UInt8> = []
 
@@ -33,10 +36,30 @@ package struct LineProtocolDecoder: TelegramDecoder {
         var ignoredCount = 0
     }
 
+    /// What the plain path needs of a mapped field.
+    private struct PlainField {
+        /// Whether the profile puts nothing around the device's name.
+        var keepsDeviceName: Bool
+        var hasRegister: Bool
+        /// The index of the profile's register, once it was met.
+        var register = ReadingDraft.absent
+        /// The raw value of the profile's unit, 0 for none.
+        var unit: UInt8
+    }
+
     /// - Parameters:
     ///   - precision: the unit of timestamps.
     ///   - profile: which tags and fields mean what; nil for our own names.
     package init(precision: TimestampPrecision = .nanoseconds, profile: LineProtocolProfile? = nil) {
+        self.init(usesPlainPath: true, precision: precision, profile: profile)
+    }
+
+    init(
+        usesPlainPath: Bool,
+        precision: TimestampPrecision = .nanoseconds,
+        profile: LineProtocolProfile? = nil
+    ) {
+        self.usesPlainPath = usesPlainPath
         self.precision = precision
         self.profile = profile ?? LineProtocolProfile()
         tagKeys = .tags(self.profile)
@@ -44,7 +67,21 @@ package struct LineProtocolDecoder: TelegramDecoder {
         isPlainlyNamed =
             self.profile.devicePrefix.isEmpty
             && self.profile.fields.allSatisfy { $0.register == nil && $0.unit == nil && $0.deviceSuffix.isEmpty }
+        let hasPrefix = !self.profile.devicePrefix.isEmpty
+        plainFields = ContiguousArray(
+            self.profile.fields.map {
+                PlainField(
+                    keepsDeviceName: !hasPrefix && $0.deviceSuffix.isEmpty,
+                    hasRegister: $0.register != nil,
+                    unit: $0.unit?.rawValue ?? 0
+                )
+            }
+        )
         values.reserveCapacity(LineProtocolProfile.maximumFieldCount)
+    }
+
+    package mutating func forgetNames() {
+        for k in plainFields.indices { plainFields[k].register = ReadingDraft.absent }
     }
 
     package var hasEnded: Bool { false }
@@ -66,6 +103,7 @@ package struct LineProtocolDecoder: TelegramDecoder {
                 batch.refuse(.badUTF8(at: fault - line.start), line)
                 continue
             }
+            if usesPlainPath, appendPlain(base, line, chunk.count, &names, &batch) { continue }
             do throws(LineProtocolScanner.Fault) {
                 let tokens = try scan(base, line, chunk.count)
                 if let refusal = append(tokens, base, line, &names, &batch) { batch.refuse(refusal, line) }
@@ -75,6 +113,46 @@ package struct LineProtocolDecoder: TelegramDecoder {
             }
         }
         return cursor
+    }
+
+    /// Whether the line was a plain one, whose reading then stands in `batch`.
+    @inline(__always)
+    private mutating func appendPlain(
+        _ base: UnsafePointer<UInt8>,
+        _ line: Line,
+        _ limit: Int,
+        _ names: inout TelegramNames,
+        _ batch: inout DecodedBatch
+    ) -> Bool {
+        var scanner = PlainLineScanner(base, line, limit)
+        guard scanner.scan(tagKeys, fieldKeys) else { return false }
+        let field = plainFields[scanner.field]
+        guard field.keepsDeviceName else { return false }
+        var draft = LineProtocolDecoder.emptyDraft(line)
+        if let count = scanner.timestamp {
+            guard let milliseconds = precision.milliseconds(count) else { return false }
+            draft.at = milliseconds
+        }
+        if field.hasRegister {
+            draft.register = field.register
+            if field.register == ReadingDraft.absent {
+                let name = profile.fields[scanner.field].register
+                draft.register = name.map { names.registers.intern($0) } ?? ReadingDraft.absent
+                plainFields[scanner.field].register = draft.register
+            }
+        } else if !scanner.register.isEmpty {
+            let text = UnsafeBufferPointer(start: base + scanner.register.lowerBound, count: scanner.register.count)
+            draft.register = names.registers.intern(text)
+        }
+        let device = UnsafeBufferPointer(start: base + scanner.device.lowerBound, count: scanner.device.count)
+        draft.device = names.devices.intern(device)
+        draft.coefficient = scanner.value.coefficient
+        draft.fractionDigits = scanner.value.fractionDigits
+        draft.unit = scanner.unit != 0 ? scanner.unit : field.unit
+        draft.quality = scanner.quality
+        batch.readings.append(draft)
+        batch.ignoredFieldCount += scanner.ignoredCount
+        return true
     }
 
     /// Cuts a line into tokens; mapped fields go to `values`.

@@ -190,7 +190,8 @@ struct IngestCommand: AsyncParsableCommand {
         _ progress: IngestProgress
     ) throws {
         let source = try InputSource(path: file, isInterrupted: { Signals.isInterrupted })
-        let reader = InputReader(source, options: options)
+        let reader = AheadReader.start(source, options: options)
+        defer { reader.abandon() }
         let defaults = options.admissionDefaults
         var batch = DecodedBatch()
         var scoped = ScopedInput(scope: scope)
@@ -204,20 +205,16 @@ struct IngestCommand: AsyncParsableCommand {
                         hint: "give it again: what is in counts as duplicate"
                     )
                 }
-                try intake.take(
-                    batch,
-                    chunk: reader.chunk,
-                    names: reader.names,
-                    defaults: defaults,
-                    source: source.name
-                )
-                progress.advance(lineCount: reader.lineCount, byteCount: source.readByteCount)
-                if !source.hasMoreNow { try intake.flush() }
+                try reader.withChunk { chunk in
+                    try intake.take(batch, chunk: chunk, names: reader.names, defaults: defaults, source: source.name)
+                }
+                progress.advance(lineCount: reader.lineCount, byteCount: reader.readByteCount)
+                if reader.mayWait { try intake.flush() }
             }
         } catch InputFault.interrupted {
             // What was read before is kept; the unfinished line is not.
         }
-        progress.endFile(lineCount: reader.lineCount, byteCount: source.readByteCount)
+        progress.endFile(lineCount: reader.lineCount, byteCount: reader.readByteCount)
     }
 }
 

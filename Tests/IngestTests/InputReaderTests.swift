@@ -2,6 +2,7 @@ import CLZ4
 import CZlib
 import Foundation
 import MeterModel
+import Synchronization
 import Telegrams
 import Testing
 
@@ -30,6 +31,31 @@ struct Read {
             }
         }
     }
+}
+
+/// The same, of a reader that is ahead.
+extension Read {
+    init(ahead path: String, pausing pause: () -> Void = {}) throws {
+        let reader = AheadReader.start(try InputSource(path: path), options: InputOptions())
+        defer { reader.abandon() }
+        var batch = DecodedBatch()
+        while try reader.next(into: &batch) {
+            pause()
+            for draft in batch.readings {
+                let value = ExactDecimal(Int128(draft.coefficient), fractionDigits: Int(draft.fractionDigits))
+                readings.append(
+                    "\(reader.names.devices[draft.device]) \(Instant(milliseconds: draft.at).rfc3339) \(value)"
+                )
+            }
+            for line in batch.refusals {
+                refusals.append(line.refusal)
+                let range = line.rawOffset..<line.rawOffset + line.rawByteCount
+                raws.append(reader.withChunk { String(decoding: $0[range], as: UTF8.self) })
+            }
+        }
+    }
+
+    init() {}
 }
 
 @Suite struct InputReaderTests {
@@ -94,6 +120,45 @@ struct Read {
         var output = [UInt8](repeating: 0, count: LZ4F_compressFrameBound(bytes.count, &preferences))
         let count = LZ4F_compressFrame(&output, output.count, bytes, bytes.count, &preferences)
         return Array(output.prefix(count))
+    }
+
+    @Test func `A reader that is ahead gives the same, however slowly it is asked`() throws {
+        var bytes: [UInt8] = []
+        for i in 0..<90_000 {
+            bytes += Array("{\"device\":\"E-\(i * i % 5003)\",\"readAt\":\(i * 60),\"value\":\(i)}\n".utf8)
+            if i % 1000 == 0 { bytes += Array("{\"device\":\(i)\n".utf8) }
+        }
+        let plain = try withFile(bytes) { try Read($0) }
+        #expect(plain.readings.count == 90_000 && plain.refusals.count == 90)
+        for microseconds: UInt32 in [0, 20_000] {
+            let ahead = try withFile(bytes) { try Read(ahead: $0) { usleep(microseconds) } }
+            #expect(ahead.readings == plain.readings)
+            #expect(ahead.refusals == plain.refusals)
+            #expect(ahead.raws == plain.raws)
+        }
+    }
+
+    @Test func `A reader that is ahead hands over what came before a fault`() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
+        #expect(mkfifo(path, 0o600) == 0)
+        let writer = open(path, O_RDWR)
+        defer {
+            close(writer)
+            unlink(path)
+        }
+        let line = Array("{\"device\":\"E\",\"readAt\":60,\"value\":1}\n".utf8)
+        #expect(write(writer, line, line.count) == line.count)
+        let isInterrupted = Atomic(false)
+        let source = try InputSource(path: path, isInterrupted: { isInterrupted.load(ordering: .relaxed) })
+        let reader = AheadReader.start(source, options: InputOptions())
+        var batch = DecodedBatch()
+        #expect(try reader.next(into: &batch))
+        #expect(batch.readings.count == 1 && reader.mayWait)
+        isInterrupted.store(true, ordering: .relaxed)
+        #expect(write(writer, line, 5) == 5)
+        #expect(throws: InputFault.interrupted) {
+            while try reader.next(into: &batch) {}
+        }
     }
 
     @Test func `Plain, gzip and lz4 give the same, in several parts too`() throws {

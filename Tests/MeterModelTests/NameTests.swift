@@ -1,41 +1,6 @@
 import MeterModel
 import Testing
 
-@Suite("A name table")
-struct NameTableTests {
-    @Test("numbers names as a dictionary would", arguments: [1, 2, 3, 4])
-    func againstDictionary(seed: UInt64) {
-        var random = TestRandom(seed: seed)
-        var table = NameTable(minimumCapacity: seed == 4 ? 10_000 : 1)
-        var model: [String: UInt32] = [:]
-        let letters = Array("abAB01-:.éß日")
-        for _ in 0..<20_000 {
-            let length = Int.random(in: 0...Int.random(in: 1...40, using: &random), using: &random)
-            let name = String((0..<length).map { _ in letters.randomElement(using: &random) ?? "x" })
-            #expect(table.index(of: name) == model[name])
-            let index = model[name] ?? UInt32(model.count)
-            #expect(table.intern(name) == index)
-            model[name] = index
-            #expect(table.count == model.count)
-        }
-        for (name, index) in model {
-            #expect(table[index] == name)
-            #expect(table.index(of: name) == index)
-        }
-    }
-
-    @Test("tells names apart by their bytes, not by what they look like")
-    func bytes() {
-        var table = NameTable()
-        let composed = table.intern("caf\u{E9}")
-        let decomposed = table.intern("cafe\u{301}")
-        #expect(composed != decomposed)
-        #expect(Array(table[decomposed].utf8) == Array("cafe\u{301}".utf8))
-        #expect(table.intern("") == 2)
-        #expect(table.index(of: "\u{0}") == nil)
-    }
-}
-
 @Suite("A name")
 struct NameTests {
     @Test("has 1 to 128 bytes and no control characters")

@@ -99,6 +99,76 @@ import Testing
         #expect(fast.refusals.count > 300, "seed \(seed)")
     }
 
+    private static func mappedLine(_ generator: inout SeededGenerator) -> String {
+        let device = pick(["E-1", "E-22222", "Zähler", "a\\,b", "", String(repeating: "x", count: 129)], &generator)
+        let tag = pick(["device", "name", "other"], &generator)
+        let further = pick(
+            [
+                "", ",register=1-0:1.8.0", ",unit=Wh", ",quality=edited", ",name=N", ",device=E-1", ",unit=x",
+                ",\u{85}=a",
+            ],
+            &generator
+        )
+        let value = pick(["1", "-2.50", "3i", "1.0i", "4u", "1e3", "true", "\"s\"", "0.0000001", ""], &generator)
+        let field = pick(["value", "energy", "water", "unknown"], &generator)
+        let fields = pick(["\(field)=\(value)", "value=1,energy=2", "\(field)=\(value),s=\"a b\""], &generator)
+        let time = pick([" 1735689600", " 9999999999999999999", "", " -1", " x", "  1735689600", " 1 "], &generator)
+        return "m,\(tag)=\(device)\(further) \(fields)\(time)"
+    }
+
+    private static let mapped = LineProtocolProfile(
+        deviceTags: ["device", "name"],
+        fields: [
+            .init(name: "value"), .init(name: "energy", register: "1-0:1.8.0", unit: .wattHour),
+            .init(name: "water", unit: .cubicMetre, deviceSuffix: "-w"),
+        ]
+    )
+
+    @Test(arguments: [6, 7, 8, 9] as [UInt64])
+    func `Both paths of line protocol agree`(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let bytes = DecoderPropertyTests.text(4000, &generator) {
+            seed.isMultiple(of: 2)
+                ? DecoderPropertyTests.mappedLine(&$0) : DecoderPropertyTests.protocolLine(&$0)
+        }
+        let profile = seed.isMultiple(of: 2) ? DecoderPropertyTests.mapped : nil
+        let precision: TimestampPrecision = seed.isMultiple(of: 2) ? .seconds : .nanoseconds
+        func make(_ isPlain: Bool) -> LineProtocolDecoder {
+            LineProtocolDecoder(usesPlainPath: isPlain, precision: precision, profile: profile)
+        }
+        let fast = decode(bytes) { make(true) }
+        let general = decode(bytes) { make(false) }
+        #expect(fast == general, "seed \(seed)")
+        #expect(fast.readings.count > 300, "seed \(seed)")
+        #expect(fast.refusals.count > 300, "seed \(seed)")
+    }
+
+    private static func mappedRow(_ generator: inout SeededGenerator) -> String {
+        let device = pick(["E-1", "E 22222", "Zähler", " E-1", "\"E-1\"", "", "a\u{7F}"], &generator)
+        let register = pick(["1-0:1.8.0", "r", "\"r\"", ""], &generator)
+        let unit = pick(["kWh", "Wh", " m3", "x", ""], &generator)
+        let cells = [device, pick(times, &generator), register, pick(values, &generator), unit]
+        return (Int.random(in: 0..<20, using: &generator) == 0 ? cells.dropLast() : cells[...]).joined(separator: ",")
+    }
+
+    @Test(arguments: [21, 22, 23, 24] as [UInt64])
+    func `Both paths of CSV agree`(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var profile = CSVProfile()
+        profile.device = .number(1)
+        profile.time = .number(2)
+        if seed.isMultiple(of: 2) { profile.register = .number(3) }
+        if seed > 22 { profile.unit = .number(5) }
+        profile.values = [.init(.number(4), register: seed == 21 ? "1-0:1.8.0" : nil, unit: seed < 23 ? .litre : nil)]
+        profile.hasHeader = false
+        let bytes = DecoderPropertyTests.text(4000, &generator, DecoderPropertyTests.mappedRow)
+        let fast = decode(bytes) { CSVDecoder(usesPlainPath: true, profile: profile) }
+        let general = decode(bytes) { CSVDecoder(usesPlainPath: false, profile: profile) }
+        #expect(fast == general, "seed \(seed)")
+        #expect(fast.readings.count > 300, "seed \(seed)")
+        #expect(fast.refusals.count > 300, "seed \(seed)")
+    }
+
     @Test(arguments: [11, 12, 13] as [UInt64])
     func `Chunks may end anywhere`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
