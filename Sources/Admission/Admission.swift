@@ -4,7 +4,8 @@ package import MeterModel
 /// currencies and references so far (semantics, sections 1, 6 and 9).
 ///
 /// Invariants: `devices` and `terms` have one entry for each device of `directory`; an event changes this state only
-/// when it is accepted; the same accepted events in the same order give the same state, whether admitted or replayed.
+/// when it is accepted; the same accepted events in the same order give the same state, whether admitted or replayed;
+/// while the log is replayed, `noticedCount` devices are `isNoticed`.
 package struct Admission {
     /// What is known of a device.
     struct DeviceState {
@@ -52,6 +53,7 @@ package struct Admission {
     package internal(set) var directory = SeriesDirectory()
     var devices: ContiguousArray<DeviceState> = []
     var terms: ContiguousArray<ReadingTerms> = []
+    private var noticedCount = 0
     var tariffs: [ByteName: TariffState] = [:]
     var references: [ReferenceKey: PaymentTerms] = [:]
     /// Directory indexes of the decoder's names, `ReadingDraft.absent` where not yet looked up.
@@ -68,13 +70,22 @@ package struct Admission {
         directory log: borrowing SeriesDirectory
     ) {
         while devices.count < log.deviceCount { devices.append(DeviceState()) }
+        if noticedCount == devices.count { return }
         for reading in readings {
             let device = Int(log.device(ofSeries: reading.series))
             if devices[device].isNoticed { continue }
             let register = log.registerName(ofSeries: reading.series)
             devices[device].declaration.notice(register: register, unit: reading.traits.unit)
-            devices[device].isNoticed = devices[device].declaration.dimension != nil
+            if devices[device].declaration.dimension != nil {
+                devices[device].isNoticed = true
+                noticedCount += 1
+            }
         }
+    }
+
+    /// Whether readings of these devices of the log tell nothing that the replay has not taken in.
+    package func hasNoticed(_ numbers: some Sequence<UInt32>) -> Bool {
+        numbers.allSatisfy { Int($0) < devices.count && devices[Int($0)].isNoticed }
     }
 
     /// Takes in an event that the log holds, entered into `log`.

@@ -133,7 +133,11 @@ package final class EventLogReader {
     }
 
     /// Decodes the segment that holds a position, up to its block.
-    func state(at position: Position, depth: BlockBodyDecoder.Depth) throws -> State {
+    func state(
+        at position: Position,
+        depth: BlockBodyDecoder.Depth,
+        _ body: (RecordedBlock) throws -> Void = { _ in }
+    ) throws -> State {
         var index = SegmentIndexBuilder()
         var counts = DefinitionCounts()
         decoder.reset()
@@ -141,6 +145,7 @@ package final class EventLogReader {
             let block = try decoder.decode(view, depth: depth)
             index.add(block, decoder)
             counts = block.after
+            if let recorded = RecordedBlock(block, decoder, wanted: 1...position.rawValue) { try body(recorded) }
             return .proceed
         }
         return State(decoder: decoder, index: index, counts: counts)

@@ -46,13 +46,15 @@ package final class EventLogWriter {
     ///   - fileSystem: Where the directory is.
     ///   - configuration: How new segments are made.
     ///   - lockDescription: What to tell a second writer: normally the command line.
+    ///   - readsState: Off, `readState` is to be called; else it is read before the first append.
     /// - Returns: The writer, and what opening found and did.
     /// - Throws: `RecordLogError` as `RecordLogWriter.open`; `EventStorageError` if the last segment cannot be decoded.
     package static func open(
         directory: String,
         fileSystem: any FileSystem = PosixFileSystem(),
         configuration: RecordLogConfiguration = RecordLogConfiguration(),
-        lockDescription: String
+        lockDescription: String,
+        readsState: Bool = true
     ) throws -> (writer: EventLogWriter, report: OpenReport) {
         let (log, report) = try RecordLogWriter.open(
             directory: directory,
@@ -62,7 +64,7 @@ package final class EventLogWriter {
         )
         let writer = EventLogWriter(log, configuration, directoryPath: directory, fileSystem: fileSystem)
         do {
-            try writer.rebuildState()
+            if readsState { try writer.readState() }
         } catch {
             log.close()
             throw error
@@ -81,6 +83,9 @@ package final class EventLogWriter {
 
     /// The segment that takes the next block.
     package var activeSegment: SegmentSummary { log.activeSegment }
+
+    /// The position of that segment's first record, also while it is still empty.
+    package var activeFirstPosition: Position { Position(log.activeSegment.firstPosition) }
 
     /// How many devices, registers and series the log has defined.
     package var definitionCounts: DefinitionCounts { counts }
@@ -261,17 +266,25 @@ package final class EventLogWriter {
     }
 
     private func rebuildStateIfStale() throws {
-        if isStale { try rebuildState() }
+        if isStale { try readState() }
     }
 
     /// Decodes the active segment, or for its counts alone the one before it.
-    private func rebuildState() throws {
+    ///
+    /// - Parameter body: Receives each block of the active segment, so that who needs them does not decode them again.
+    /// - Throws: `RecordLogError`, `EventStorageError`, and what `body` throws.
+    package func readState(_ body: (RecordedBlock) throws -> Void = { _ in }) throws {
+        isStale = true
         beginSegment()
         counts = DefinitionCounts()
         if log.head > 0 {
             let reader = try EventLogReader(directory: directoryPath, fileSystem: fileSystem)
             let isActive = log.activeSegment.lastPosition != nil
-            let state = try reader.state(at: Position(log.head), depth: isActive ? .all : .definitions)
+            let state = try reader.state(
+                at: Position(log.head),
+                depth: isActive ? .all : .definitions,
+                isActive ? body : { _ in }
+            )
             counts = state.counts
             if isActive {
                 segment = state.decoder.takeSegment()

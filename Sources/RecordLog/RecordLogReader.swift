@@ -131,12 +131,15 @@ package final class RecordLogReader {
     ///
     /// Reads header and footer of each, and the whole of one that is not sealed.
     ///
+    /// - Parameter last: Segments that begin behind this position are left out; nil: none is.
+    /// - Returns: What is to be said of each.
     /// - Throws: `corruption` or `newerVersion` where a segment's header or size is wrong.
-    package func segments() throws(RecordLogError) -> [SegmentSummary] {
+    package func segments(through last: UInt64? = nil) throws(RecordLogError) -> [SegmentSummary] {
         try refresh()
         let buffer = ByteBuffer()
         var summaries: [SegmentSummary] = []
         for name in listing.names {
+            if let last, let first = SegmentListing.firstPosition(ofName: name), first > last { break }
             let segment = try SegmentFile(fileSystem, directory: directory, name: name)
             defer { segment.file.close() }
             if let footer = segment.footer {

@@ -29,6 +29,10 @@ final class Engine {
         case views
         /// Log what comes, and leave the views for later.
         case logOnly
+
+        var isLogOnly: Bool {
+            if case .logOnly = self { true } else { false }
+        }
     }
 
     let directory: DataDirectory
@@ -56,13 +60,17 @@ final class Engine {
         let opened = try EventLogWriter.open(
             directory: directory.path,
             configuration: configuration.log,
-            lockDescription: CommandLine.arguments.joined(separator: " ")
+            lockDescription: CommandLine.arguments.joined(separator: " "),
+            readsState: !task.isLogOnly
         )
         writer = opened.writer
         for finding in opened.report.findings { Terminal.error("meterfold: \(finding)") }
         admission = Admission(zones: zones)
         switch task {
-        case .logOnly: try load()
+        case .logOnly:
+            let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")
+            admission = try Admission.replay(directory.path, writer, zones: zones) { progress.advance(to: $0.rawValue) }
+            progress.finish()
         case .anything:
             try openViews()
             try load()
@@ -155,17 +163,5 @@ final class Engine {
         admission.adopt(known)
         self.scope = scope
         self.projector = projector
-    }
-}
-
-extension Admission {
-    /// Takes in a block of the log; `known` is the log's numbering, the block's included.
-    mutating func replay(_ block: RecordedBlock, directory known: SeriesDirectory) {
-        for run in block.runs {
-            switch run {
-            case .readings(_, let readings): replay(readings, directory: known)
-            case .event(_, let event): replay(event, directory: known)
-            }
-        }
     }
 }

@@ -45,7 +45,8 @@ final class LiveCore: Sendable {
         let opened = try EventLogWriter.open(
             directory: directory.path,
             configuration: configuration.log,
-            lockDescription: CommandLine.arguments.joined(separator: " ")
+            lockDescription: CommandLine.arguments.joined(separator: " "),
+            readsState: false
         )
         for finding in opened.report.findings { logger.warning("log opened", metadata: ["finding": "\(finding)"]) }
         do {
@@ -85,7 +86,7 @@ final class LiveCore: Sendable {
         )
         // The views are folded on their own thread while this one reads what decides about acceptance.
         projector.start()
-        let admission = try LiveCore.admission(directory, zones, through: head)
+        let admission = try Admission.replay(directory.path, writer, zones: zones)
         // Safety: the writer is kept beside it only to be closed once the intake's thread has ended.
         nonisolated(unsafe) let live = LiveIntake(
             writer: writer,
@@ -105,24 +106,6 @@ final class LiveCore: Sendable {
         self.writer = WriterBox(writer: writer)
         self.store = Mutex(store)
         intake.start()
-    }
-
-    private static func admission(
-        _ directory: DataDirectory,
-        _ zones: FoundationZoneSource,
-        through head: Position
-    ) throws -> sending Admission {
-        var admission = Admission(zones: zones)
-        var known = SeriesDirectory()
-        if head > .origin {
-            try EventLogReader(directory: directory.path).forEachBlock(from: Position(1), through: head) { block in
-                try block.extend(&known)
-                admission.replay(block, directory: known)
-                return .proceed
-            }
-        }
-        admission.adopt(known)
-        return admission
     }
 
     /// The views; another file after a rebuild.
