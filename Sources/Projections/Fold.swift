@@ -41,6 +41,8 @@ package final class Fold {
     /// The last position applied.
     package internal(set) var position = Position.origin
     var change = IntervalChange()
+    /// When the readings that are being applied were recorded.
+    var recordedTimes = RecordedTimes()
 
     /// A tariff as published, and its rates.
     struct PublishedTariff {
@@ -81,6 +83,7 @@ package final class Fold {
         directory: SeriesDirectory
     ) {
         grow(to: directory)
+        recordedTimes = RecordedTimes(recordedAt)
         var position = firstPosition.rawValue
         var start = 0
         while start < readings.count {
@@ -89,8 +92,7 @@ package final class Fold {
             while end < readings.count, readings[end].series == series { end += 1 }
             applyRun(
                 UnsafeBufferPointer(rebasing: readings[start..<end]),
-                firstPosition: position,
-                recordedAt: recordedAt
+                positions: RunPositions(from: position)
             )
             position += UInt64(end - start)
             start = end
@@ -99,11 +101,9 @@ package final class Fold {
     }
 
     /// Applies readings of one series: those in order at once, the others one by one.
-    private func applyRun(
-        _ readings: UnsafeBufferPointer<ReadingRecord>,
-        firstPosition: UInt64,
-        recordedAt: Instant
-    ) {
+    ///
+    /// `recordedTimes` knows when they were recorded.
+    func applyRun(_ readings: UnsafeBufferPointer<ReadingRecord>, positions: RunPositions) {
         let index = readings[0].series
         let fold = series[Int(index)]
         let device = owners[Int(index)]
@@ -113,9 +113,11 @@ package final class Fold {
             device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
             resolveBillingSeries(device)
         }
-        if device.billingSeries != index { remind(device, position: firstPosition, recordedAt: recordedAt) }
+        if device.billingSeries != index {
+            remind(device, position: positions[0], recordedAt: recordedTimes.at(positions[0]))
+        }
         if let asOf, readings.contains(where: { $0.at > asOf.milliseconds }) {
-            return applyUpTo(asOf, readings, to: fold, firstPosition: firstPosition)
+            return applyUpTo(asOf, readings, to: fold, positions: positions)
         }
         let isCharged = device.billingSeries == index && device.hasBalance
         // The first reading of all may make standing charges due without an interval.
@@ -123,17 +125,17 @@ package final class Fold {
         var next = 0
         while next < readings.count {
             let rest = UnsafeBufferPointer(rebasing: readings[next...])
-            let position = firstPosition + UInt64(next)
             if isSteady || next > 0 && isCharged {
-                next += appendCharged(rest, to: fold, of: device, position: position, recordedAt: recordedAt)
+                next += appendCharged(rest, to: fold, of: device, positions: positions.dropFirst(next))
             } else if !isCharged {
-                next += fold.append(rest, position: position) { _ in true }
+                next += fold.append(rest, positions: positions.dropFirst(next)) { _ in true }
             }
             guard next < readings.count else { break }
+            let position = positions[next]
             change.clear()
-            fold.receive(readings[next], position: firstPosition + UInt64(next), &change)
+            fold.receive(readings[next], position: position, &change)
             fold.noteDirty(change)
-            if isCharged { follow(device, position: firstPosition + UInt64(next), recordedAt: recordedAt) }
+            if isCharged { follow(device, position: position, recordedAt: recordedTimes.at(position)) }
             next += 1
         }
         if fold.dirtySpan != nil || fold.anomaliesAreDirty { enqueue(series: index) }
@@ -144,7 +146,7 @@ package final class Fold {
         _ asOf: Instant,
         _ readings: UnsafeBufferPointer<ReadingRecord>,
         to fold: SeriesFold,
-        firstPosition: UInt64
+        positions: RunPositions
     ) {
         let device = owners[Int(readings[0].series)]
         let isCharged = device.billingSeries == readings[0].series && device.hasBalance
@@ -153,7 +155,7 @@ package final class Fold {
             if reading.at > asOf.milliseconds {
                 fold.decideKind(reading.traits.isInterval, &change)
             } else {
-                fold.receive(reading, position: firstPosition + UInt64(i), &change)
+                fold.receive(reading, position: positions[i], &change)
             }
             fold.noteDirty(change)
             if isCharged { charge(device) }
@@ -166,8 +168,7 @@ package final class Fold {
         _ readings: UnsafeBufferPointer<ReadingRecord>,
         to fold: SeriesFold,
         of device: DeviceFold,
-        position: UInt64,
-        recordedAt: Instant
+        positions: RunPositions
     ) -> Int {
         let hasStanding = device.schedule.hasStandingCharge
         let firstReadAt = fold.earliestAt
@@ -177,7 +178,7 @@ package final class Fold {
         let turned = hasReminder ? clock(of: device) ?? Int64.min : Int64.min
         var before = Snapshot(device)
         var last: MeteredInterval?
-        let count = fold.append(readings, position: position) { interval in
+        let count = fold.append(readings, positions: positions) { interval in
             before = Snapshot(device)
             device.charges.add(interval)
             if interval.end >= midnight {
@@ -191,7 +192,8 @@ package final class Fold {
         if let last {
             change.clear()
             change.setAppended(last)
-            look(device, since: before, position: position + UInt64(count) - 1, recordedAt: recordedAt)
+            let position = positions[count - 1]
+            look(device, since: before, position: position, recordedAt: recordedTimes.at(position))
         }
         return count
     }

@@ -26,6 +26,8 @@ package final class LiveProjector: @unchecked Sendable {
     private static let farCount: UInt64 = 1 << 21
     /// Events that are folded before it is looked again whether to commit.
     private static let stepCount: UInt64 = 131_072
+    /// The same while it is far behind: many at once cost less each.
+    private static let farStepCount: UInt64 = 1 << 20
 
     private struct Waiter {
         var id: UInt64
@@ -313,8 +315,10 @@ package final class LiveProjector: @unchecked Sendable {
     /// Folds one step towards a durable position.
     private func fold(through last: Position) throws {
         let first = projector.position.rawValue
+        let isFar = last.rawValue - first > LiveProjector.farCount
+        let count = isFar ? LiveProjector.farStepCount : LiveProjector.stepCount
         try projector.goOn(reader, through: last, directory: &directory) { block in
-            block.lastPosition.rawValue - first < LiveProjector.stepCount ? .proceed : .stop
+            block.lastPosition.rawValue - first < count ? .proceed : .stop
         }
         foldedPosition.store(projector.position.rawValue, ordering: .releasing)
         guard projector.position >= quietUntil else { return }

@@ -32,11 +32,15 @@ package protocol ProjectionFollowing: Sendable {
 }
 
 extension Fold {
-    /// The jobs that were requested since this was last asked, and are still pending.
+    /// The jobs that were requested since this was last asked, and are still pending, by position of their request.
     func takeUntoldJobs() -> [RequestedJob] {
         guard let names = untoldJobs, !names.isEmpty else { return [] }
         untoldJobs = []
-        return names.compactMap { jobs[$0] }.filter { $0.state == .pending }.map(told)
+        let pending = names.compactMap { jobs[$0] }.filter { $0.state == .pending }
+        return pending.enumerated().sorted { a, b in
+            (a.element.requestedPosition, a.offset) < (b.element.requestedPosition, b.offset)
+        }
+        .map { told($0.element) }
     }
 
     /// A job that has no final outcome yet, and what it tells of; nil of one that has, or that there is not.

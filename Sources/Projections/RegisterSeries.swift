@@ -48,7 +48,7 @@ struct RegisterSeries {
     @inline(__always)
     mutating func appendRun(
         _ readings: UnsafeBufferPointer<ReadingRecord>,
-        position: UInt64,
+        positions: RunPositions,
         _ added: (MeteredInterval) -> Bool
     ) -> Int {
         var i = 0
@@ -59,7 +59,7 @@ struct RegisterSeries {
                 SeriesEntry(
                     at: reading.at,
                     value: reading.value,
-                    position: position,
+                    position: positions[0],
                     quality: reading.traits.quality,
                     status: .first
                 )
@@ -81,7 +81,7 @@ struct RegisterSeries {
             let entry = SeriesEntry(
                 at: reading.at,
                 value: reading.value,
-                position: position + UInt64(i),
+                position: positions[i],
                 quality: reading.traits.quality,
                 status: .interval
             )
@@ -96,7 +96,8 @@ struct RegisterSeries {
     /// As `appendRun`, for one reading.
     mutating func appendInOrder(_ reading: ReadingRecord, position: UInt64, _ change: inout IntervalChange) -> Bool {
         withUnsafePointer(to: reading) { pointer in
-            appendRun(UnsafeBufferPointer(start: pointer, count: 1), position: position) { interval in
+            let run = UnsafeBufferPointer(start: pointer, count: 1)
+            return appendRun(run, positions: RunPositions(from: position)) { interval in
                 change.setAppended(interval)
                 return true
             } == 1

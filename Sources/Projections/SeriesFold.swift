@@ -68,7 +68,7 @@ final class SeriesFold {
     @inline(__always)
     func append(
         _ readings: UnsafeBufferPointer<ReadingRecord>,
-        position: UInt64,
+        positions: RunPositions,
         _ added: (MeteredInterval) -> Bool
     ) -> Int {
         guard instants.isEmpty, kind == .register || (kind == .undecided && !readings[0].traits.isInterval) else {
@@ -76,7 +76,7 @@ final class SeriesFold {
         }
         kind = .register
         var span: (start: Int64, end: Int64)?
-        let count = register.appendRun(readings, position: position) { interval in
+        let count = register.appendRun(readings, positions: positions) { interval in
             span = (span?.start ?? interval.start, interval.end)
             return added(interval)
         }

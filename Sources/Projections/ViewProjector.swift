@@ -12,6 +12,7 @@ package final class ViewProjector {
     /// What the views are written from.
     package let fold: Fold
     private let zones: any ZoneSource
+    private var gather: ReadingGather
 
     /// - Parameters:
     ///   - store: new views, or such as `assumeWritten` is told to bring the fold to.
@@ -21,15 +22,18 @@ package final class ViewProjector {
     ///   - supposition: what is supposed in place of what the log says; the store is then no data directory's.
     ///   - scope: the devices that are folded, and whose rows are written; nil: all. The store has all rows of the
     ///     others, or is asked for none.
+    ///   - gatherCapacity: how many readings may wait to be folded device by device.
     package init(
         store: ViewStore,
         zones: any ZoneSource,
         asOf: Instant? = nil,
         supposing supposition: Supposition? = nil,
-        scope: DeviceScope? = nil
+        scope: DeviceScope? = nil,
+        gatherCapacity: Int = ReadingGather.usualCapacity
     ) {
         self.store = store
         self.zones = zones
+        gather = ReadingGather(capacity: gatherCapacity)
         fold = Fold(zones: zones, asOf: asOf, supposing: supposition, scope: scope)
     }
 
@@ -49,6 +53,39 @@ package final class ViewProjector {
                 fold.applyCounting(event, position: position, recordedAt: block.recordedAt, directory: directory)
             }
         }
+    }
+
+    /// Takes in a block that follows, to be folded with others: device by device, at the latest by `foldGathered`.
+    ///
+    /// `directory`: is extended by the block already.
+    package func gather(_ block: RecordedBlock, directory: SeriesDirectory) {
+        // What supposes a point in time looks at each reading by itself.
+        if fold.supposition?.isBounded ?? false { return apply(block, directory: directory) }
+        for run in block.runs {
+            switch run {
+            case .readings(let first, let readings):
+                var start = 0
+                while start < readings.count {
+                    let end = min(readings.count, start + gather.room)
+                    gather.append(
+                        UnsafeBufferPointer(rebasing: readings[start..<end]),
+                        first: first.advanced(by: start),
+                        recordedAt: block.recordedAt
+                    )
+                    start = end
+                    if gather.room == 0 { fold.apply(&gather, directory: directory) }
+                }
+            case .event(let position, let event):
+                fold.apply(&gather, directory: directory)
+                fold.applyCounting(event, position: position, recordedAt: block.recordedAt, directory: directory)
+            }
+        }
+    }
+
+    /// Folds all that `gather` took in, and gives back the memory in which it waited.
+    package func foldGathered(directory: SeriesDirectory) {
+        fold.apply(&gather, directory: directory)
+        gather.release()
     }
 
     /// Folds a batch as it was logged from `firstPosition` on.
@@ -94,9 +131,10 @@ package final class ViewProjector {
         try reader.forEachBlock(of: fold.scope, through: end) { block in
             try block.extend(&directory)
             try willFold(block, directory)
-            apply(block, directory: directory)
+            gather(block, directory: directory)
             return .proceed
         }
+        foldGathered(directory: directory)
         if let end { fold.passOver(through: end, directory: directory) }
         return directory
     }
@@ -107,7 +145,7 @@ package final class ViewProjector {
     ///   - reader: the log's; it costs nothing to go on with the one used last.
     ///   - last: a durable position.
     ///   - directory: knows the log up to here, and is extended.
-    ///   - step: called with each block once it is folded; says whether to go on.
+    ///   - step: called with each block once it is taken in; says whether to go on. All are folded on return.
     /// - Throws: `RecordLogError`, `EventStorageError`.
     package func goOn(
         _ reader: EventLogReader,
@@ -116,11 +154,14 @@ package final class ViewProjector {
         _ step: (RecordedBlock) -> BlockStep = { _ in .proceed }
     ) throws {
         guard position < last else { return }
+        // What a failed attempt took in is read again.
+        gather.removeAll()
         try reader.forEachBlock(from: position.advanced(by: 1), through: last) { block in
             try block.extend(&directory)
-            apply(block, directory: directory)
+            gather(block, directory: directory)
             return step(block)
         }
+        foldGathered(directory: directory)
     }
 
     /// Says that the store already shows everything folded so far.

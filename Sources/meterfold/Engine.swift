@@ -27,6 +27,8 @@ final class Engine {
         case facts(DeviceScope)
         /// Look at the views.
         case views
+        /// Make views where there are none.
+        case newViews
         /// Log what comes, and leave the views for later.
         case logOnly
 
@@ -71,6 +73,7 @@ final class Engine {
             let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")
             admission = try Admission.replay(directory.path, writer, zones: zones) { progress.advance(to: $0.rawValue) }
             progress.finish()
+        case .newViews: break
         case .anything:
             try openViews()
             try load()
@@ -135,10 +138,11 @@ final class Engine {
             try reader.forEachBlock(from: first, through: last) { block in
                 try block.extend(&known)
                 admission.replay(block, directory: known)
-                projector?.apply(block, directory: known)
+                projector?.gather(block, directory: known)
                 progress.advance(to: block.lastPosition.rawValue)
                 return .proceed
             }
+            projector?.foldGathered(directory: known)
         }
         try take(from: Position(1), through: checkpoint)
         projector?.assumeWritten()

@@ -22,8 +22,8 @@ struct RebuildCommand: AsyncParsableCommand {
         if let control = ControlClient(directory) { return try await control.rebuild() }
         let hadViews = access(directory.views, F_OK) == 0
         let formerZones = try? ViewStore.openForReading(path: directory.views).read { try $0.meta().timeZoneDatabase }
-        let engine = try Engine(directory, for: .views)
-        guard let old = engine.store else { return }
+        // Where there are none, the fresh ones are all there is to make.
+        let engine = try Engine(directory, for: hadViews ? .views : .newViews)
         let head = engine.writer.head
         let freshPath = directory.views + ".fresh"
         Views.remove(freshPath)
@@ -42,16 +42,20 @@ struct RebuildCommand: AsyncParsableCommand {
         }
         let seconds = SystemClock.uptimeSeconds() - start
         progress.finish()
-        let comparison = try ViewComparison.compare(old, fresh)
+        var finding = RebuildReport.Finding.notCompared("there were no views to compare with")
+        var isEqual = true
+        if let old = engine.store {
+            let compareStart = SystemClock.uptimeSeconds()
+            let comparison = try ViewComparison.compare(old, fresh)
+            isEqual = comparison.isEqual
+            finding = .compared(comparison, seconds: SystemClock.uptimeSeconds() - compareStart)
+            try old.checkpoint()
+        }
         try fresh.checkpoint()
         try fresh.close()
-        try old.checkpoint()
         try engine.close()
-        try RebuildReport.swap(freshPath, directory.views, keepsOld: !comparison.isEqual)
-        var finding = RebuildReport.Finding.compared(comparison)
-        if !hadViews {
-            finding = .notCompared("there were no views to compare with")
-        } else if let formerZones, !formerZones.isEmpty, formerZones != engine.zones.version {
+        try RebuildReport.swap(freshPath, directory.views, keepsOld: !isEqual)
+        if let formerZones, !formerZones.isEmpty, formerZones != engine.zones.version {
             finding = .notCompared(
                 "the old views were cut by \(formerZones), these by \(engine.zones.version): not compared"
             )

@@ -6,7 +6,7 @@ import ReadModel
 struct RebuildReport: Sendable {
     /// How the fresh views stand to the old ones.
     enum Finding: Sendable {
-        case compared(ViewComparison)
+        case compared(ViewComparison, seconds: Double)
         /// Why they are not compared, in words.
         case notCompared(String)
     }
@@ -16,7 +16,7 @@ struct RebuildReport: Sendable {
 
     /// Whether views were there that differ.
     var differs: Bool {
-        if case .compared(let comparison) = finding { return !comparison.isEqual }
+        if case .compared(let comparison, _) = finding { return !comparison.isEqual }
         return false
     }
 
@@ -31,9 +31,9 @@ struct RebuildReport: Sendable {
         console.print("rebuilt \(position.rawValue) events in \(SecondsText(seconds)) s, \(rate)/s")
         switch finding {
         case .notCompared(let reason): console.print(reason)
-        case .compared(let comparison) where comparison.isEqual:
-            console.print("equal to the old views, table by table")
-        case .compared(let comparison):
+        case .compared(let comparison, let seconds) where comparison.isEqual:
+            console.print("equal to the old views, table by table; compared in \(SecondsText(seconds)) s")
+        case .compared(let comparison, _):
             console.print("they differ from the old views, which are kept as \(views).before:")
             for table in comparison.tables where table.differenceCount > 0 { tell(table, console) }
         }

@@ -229,9 +229,22 @@ final class Pipeline {
     }
 
     /// New views of the log up to a position, or of what was true at an instant; of a scope alone if there is one.
-    func rebuilt(through last: Position? = nil, asOf: Instant? = nil, scope: DeviceScope? = nil) throws -> ViewStore {
+    ///
+    /// `gatherCapacity`: how many readings wait to be folded together.
+    func rebuilt(
+        through last: Position? = nil,
+        asOf: Instant? = nil,
+        scope: DeviceScope? = nil,
+        gatherCapacity: Int = ReadingGather.usualCapacity
+    ) throws -> ViewStore {
         let fresh = try ViewStore.inMemory()
-        let projector = ViewProjector(store: fresh, zones: testZones, asOf: asOf, scope: scope)
+        let projector = ViewProjector(
+            store: fresh,
+            zones: testZones,
+            asOf: asOf,
+            scope: scope,
+            gatherCapacity: gatherCapacity
+        )
         _ = try projector.fold(EventLogReader(directory: "data", fileSystem: fileSystem), through: last)
         try projector.commit(chain: writer.chain.bytes)
         return fresh

@@ -1,5 +1,6 @@
 import Foundation
 import MeterModel
+import Projections
 import ReadModel
 import ReferenceFold
 
@@ -32,9 +33,13 @@ struct Trial {
             if [.ledger, .pushes, .anomalies].contains(query) { met.formUnion(Trial.kinds(of: rows, query)) }
             if let text = difference(rows, oracle.rows(query.reference)) { return "\(query.rawValue): \(text)" }
         }
-        let comparison = try ViewComparison.compare(pipeline.store, pipeline.rebuilt())
-        if !comparison.isEqual {
-            return "rebuilt: \(comparison.tables.filter { $0.differenceCount > 0 })"
+        // The store was folded as batches came; made anew, readings are gathered from many of them.
+        for capacity in [ReadingGather.usualCapacity, random.pick([1, 2, 7, 40])] {
+            let rebuilt = try pipeline.rebuilt(gatherCapacity: capacity)
+            let comparison = try ViewComparison.compare(pipeline.store, rebuilt)
+            if !comparison.isEqual {
+                return "rebuilt by \(capacity): \(comparison.tables.filter { $0.differenceCount > 0 })"
+            }
         }
         return try disagreementEarlier(pipeline, oracle) ?? disagreementAsOf(pipeline, oracle)
     }

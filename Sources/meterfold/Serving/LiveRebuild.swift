@@ -42,7 +42,9 @@ struct LiveRebuild {
             try projector.goOn(reader, through: inUse.position, directory: &known)
             try projector.commit(chain: reader.chain.bytes)
             let old = core.views
+            let compareStart = SystemClock.uptimeSeconds()
             let comparison = try ViewComparison.compare(old, store)
+            let seconds = SystemClock.uptimeSeconds() - compareStart
             try store.checkpoint()
             try store.close()
             try old.checkpoint()
@@ -51,7 +53,7 @@ struct LiveRebuild {
             let opened = try ViewStore.open(path: core.directory.views, hours: core.configuration.keepsHours)
             inUse.goOn(in: opened)
             core.replaceViews(opened)
-            return RebuildReport(position: inUse.position, finding: .compared(comparison))
+            return RebuildReport(position: inUse.position, finding: .compared(comparison, seconds: seconds))
         }
     }
 }
