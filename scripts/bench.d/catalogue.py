@@ -65,6 +65,8 @@ def main(options):
     if options.json:
         with open(options.json, "w") as file:
             file.write(report.as_json(told, session.floor, rows.values()) + "\n")
+    if options.into:
+        report.put_into(options.into, report.markdown(told, session.floor, rows.values()))
     told_as = report.markdown if options.markdown else report.text
     print(told_as(told, session.floor, rows.values()), flush=True)
     if not isSound:

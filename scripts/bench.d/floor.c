@@ -1,7 +1,7 @@
 /* What the machine itself can do: the floor that the measurements are held against. Each prints one JSON object.
 
    floor sync DIRECTORY BYTES COUNT   write and fdatasync into a file that was written before: microseconds of each
-   floor watch DIRECTORY              the same with 4 KiB, 20 times a second until SIGTERM: a disk's stalls beside a load
+   floor watch DIRECTORY              the same with 4 KiB, 20 times a second until SIGTERM: its stalls beside a load
    floor write DIRECTORY MEGABYTES    sequential writes of 1 MiB and one fdatasync at the end: MB/s
    floor copy                         memcpy of more than the caches hold: GB/s
    floor scan FILE                    reads a file from the page cache and finds its lines: MB/s
@@ -255,9 +255,10 @@ static void tcp(void) {
 
 int main(int count, char **arguments) {
     const char *name = count > 1 ? arguments[1] : "";
-    if (!strcmp(name, "sync") && count == 5) sync_(arguments[2], strtoul(arguments[3], 0, 10), strtoul(arguments[4], 0, 10));
+    size_t number = count > 3 ? strtoul(arguments[3], 0, 10) : 0;
+    if (!strcmp(name, "sync") && count == 5) sync_(arguments[2], number, strtoul(arguments[4], 0, 10));
     else if (!strcmp(name, "watch") && count == 3) watch(arguments[2]);
-    else if (!strcmp(name, "write") && count == 4) write_(arguments[2], strtoul(arguments[3], 0, 10));
+    else if (!strcmp(name, "write") && count == 4) write_(arguments[2], number);
     else if (!strcmp(name, "copy")) copy();
     else if (!strcmp(name, "scan") && count == 3) scan(arguments[2]);
     else if (!strcmp(name, "fold") && count == 3) fold(strtoul(arguments[2], 0, 10));

@@ -1,5 +1,6 @@
 """D0 to D3: how fast views are made from the log."""
 
+import functools
 import json
 import re
 import time
@@ -21,7 +22,8 @@ def summary(session):
     session.meterfold("replay", "--summary", "--data", data, timeout=600)
     seconds = time.monotonic() - start
     floor = session.floor["states of 100,000 devices, M updates/s"] * 1e6
-    yield rate("D0", f"replay --summary, {fleet.meters:,} devices, start of the process included", fleet.about["lines"], seconds, floor)
+    what = f"replay --summary, {fleet.meters:,} devices, start of the process included"
+    yield rate("D0", what, fleet.about["lines"], seconds, floor)
 
 
 def rebuild(session, key, meters, readings, hours, piped=False):
@@ -44,8 +46,9 @@ def rebuild(session, key, meters, readings, hours, piped=False):
     yield rate(key, what, count, seconds, floor)
 
 
-def shape(session):
-    return (METERS // 10, 20) if session.quick else (METERS, 100)
+def whole(session, hours):
+    meters, readings = (METERS // 10, 20) if session.quick else (METERS, 100)
+    return rebuild(session, f"D1.{hours}", meters, readings, hours)
 
 
 def million(session):
@@ -56,8 +59,7 @@ def million(session):
 
 BENCHMARKS = [
     Benchmark("D0", "replay --summary", summary),
-    Benchmark("D1.on", "rebuild, rows of hours on", lambda session: rebuild(session, "D1.on", *shape(session), "on")),
-    Benchmark("D1.off", "rebuild, rows of hours off", lambda session: rebuild(session, "D1.off", *shape(session), "off")),
+    *(Benchmark(f"D1.{it}", f"rebuild, hours {it}", functools.partial(whole, hours=it)) for it in ("on", "off")),
     Benchmark("D2", "rebuild, 1,000,000 devices x 3 days (--big)", million, once=True),
     *ORDERS,
 ]

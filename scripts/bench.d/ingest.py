@@ -37,7 +37,8 @@ def tcp(session, format, connections):
     count, floor = about["lines"], session.floor["loopback TCP, MB/s"] * 1e6 / fleet.bytes_per_line(format)
     over = f"{format}, {connections} connection{'s' if connections > 1 else ''}"
     yield rate(name, f"durable ingest over TCP, {over}", count, report["seconds"], floor)
-    yield rate(name + ".views", f"the same until views are there ({views - acked:.1f} s after the last ack)", count, views)
+    behind = f"({views - acked:.1f} s after the last ack)"
+    yield rate(name + ".views", f"the same until views are there {behind}", count, views)
     yield Figure(name + ".cpu", "server's CPU until the last ack, views beside", "s per M readings", cpu / count * 1e6)
     bytes_ = (stats["bytes"] - before["bytes"]) / count
     yield Figure(name + ".bytes", "log it leaves", "B/reading", bytes_, about["entropyBytes"])
@@ -90,10 +91,12 @@ def batches_of_100(session):
 
 BENCHMARKS = [
     *(
-        Benchmark(f"{name}.{n}", f"durable ingest over TCP, {format}, {n} connections", functools.partial(tcp, format=format, connections=n))
+        Benchmark(f"{name}.{n}", f"durable ingest over TCP, {format}, {n} connections",
+                  functools.partial(tcp, format=format, connections=n))
         for name, format in (("A1", "line-protocol"), ("A2", "ndjson")) for n in (1, 10, 100)
     ),
-    Benchmark("A3.lp", "a file of line protocol, log only", lambda session: file(session, "line-protocol", "--log-only")),
+    Benchmark("A3.lp", "a file of line protocol, log only",
+              lambda session: file(session, "line-protocol", "--log-only")),
     Benchmark("A3.csv", "a file of CSV, log only", lambda session: file(session, "csv", "--log-only")),
     Benchmark("A3.lp.views", "a file of line protocol, all views", lambda session: file(session, "line-protocol")),
     Benchmark("S1", "one reading a connection", connections_of_one),

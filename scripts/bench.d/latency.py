@@ -1,4 +1,4 @@
-"""B: how long an ack takes while lines are due at a fixed rate, whatever becomes of those before. F: answers meanwhile."""
+"""B: how long an ack takes while lines are due at a fixed rate, whatever becomes of those before. F: answers beside."""
 
 import http.client
 import json

@@ -21,7 +21,8 @@ PATIENCE_SECONDS = 4 * 3600
 
 
 def parsed(arguments):
-    parser = argparse.ArgumentParser("scripts/bench load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("scripts/bench load", description=__doc__, formatter_class=layout)
     parser.add_argument("--to", help="HOST:PORT of a receiver that runs already; METERFOLD_TOKEN is its token")
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--days", type=int, default=30)
@@ -60,12 +61,14 @@ def measure(session, options):
         command += ["--input-format", options.format, "--connections", options.connections]
         if options.rate:
             command += ["--rate", max(1, options.rate // options.processes)]
-        senders = [session.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) for _ in range(options.processes)]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+        senders = [session.start(command, **pipes) for _ in range(options.processes)]
         for sender in senders:
             report = json.loads(session.wait(sender, command, PATIENCE_SECONDS, codes=(0, 2)))
             rate = int(report["acked"] / max(report["seconds"], 0.001))
             late = ", ".join(f"{name} {value}" for name, value in report["latencyMilliseconds"].items())
-            print(f"{report['acked']} lines acked in {report['seconds']} s: {rate}/s; refused {report['refused']}; {late} ms")
+            acked = f"{report['acked']} lines acked in {report['seconds']} s: {rate}/s"
+            print(f"{acked}; refused {report['refused']}; {late} ms")
         if server:
             print(f"memory of the server, at most: {server.memory()[1] / 1e6:.0f} MB")
     if not options.to:

@@ -29,18 +29,21 @@ def from_log(session):
     for device in (meters * i // 5 for i in range(5)):
         since = time.monotonic()
         span = ["--from", start + "T00:00:00Z", "--to", end + "T00:00:00Z"]
-        rows = session.meterfold("replay", "--data", data, "--device", f"m{device:07}", *span, "--format", "csv").splitlines()
+        asked = ["replay", "--device", f"m{device:07}", *span, "--format", "csv"]
+        rows = session.meterfold(*asked, "--data", data).splitlines()
         times.append((time.monotonic() - since) * 1000)
         check("readings of the month", len(rows) - 1, expected)
         since = time.monotonic()
-        asked = ["query", "consumption", "--device", f"m{device:07}", "--at-position", head // 2, "--by", "month", "--format", "json"]
-        rows = json.loads(session.meterfold(*asked, "--data", data, timeout=900))
+        asked = ["query", "consumption", "--device", f"m{device:07}", "--by", "month", "--format", "json"]
+        rows = json.loads(session.meterfold(*asked, "--at-position", head // 2, "--data", data, timeout=900))
         positions.append((time.monotonic() - since) * 1000)
         if not rows:
             check("months told", 0, "some")
     floor, log = session.floor["start of the binary, ms"], f"{meters:,} devices x {days} days"
-    yield Figure("D4.replay", f"one device's {expected // 96} days out of {log}: replay, start of the process included", "ms", statistics.median(times), floor)
-    yield Figure("D4.position", f"one device at the middle of {log}: query --at-position, start included", "ms", statistics.median(positions), floor)
+    what = f"one device's {expected // 96} days out of {log}: replay, start of the process included"
+    yield Figure("D4.replay", what, "ms", statistics.median(times), floor)
+    what = f"one device at the middle of {log}: query --at-position, start included"
+    yield Figure("D4.position", what, "ms", statistics.median(positions), floor)
 
 
 def from_views(session):
@@ -70,7 +73,8 @@ def from_views(session):
         yield Figure(f"D5.api.{name}", f"{what}, HTTP, {name} (client in Python)", "ms", rank(times, share), floor)
     times = in_sqlite(os.path.join(data, "views.sqlite"), meters, start, end, expected // 96)
     for name, share in (("p50", 0.5), ("p99", 0.99)):
-        yield Figure(f"D5.sql.{name}", f"the same, prepared SQL in one process of Python, {name}", "ms", rank(times, share))
+        what_sql = f"the same, prepared SQL in one process of Python, {name}"
+        yield Figure(f"D5.sql.{name}", what_sql, "ms", rank(times, share))
 
 
 def in_sqlite(path, meters, start, end, days):

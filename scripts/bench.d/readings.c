@@ -69,13 +69,16 @@ static Kind kindOf(uint32_t meter) {
 static int64_t levelOf(uint32_t meter) {
     uint64_t draw = chance(2, meter, 0);
     int64_t level = 20000 + (int64_t)(draw % 45000);
-    for (int i = 0; i < 4 && (draw >> (32 + i) & 1); i++) level += level * (int64_t)(60 + (draw >> (40 + 4 * i) & 15)) / 100;
+    for (int i = 0; i < 4 && (draw >> (32 + i) & 1); i++)
+        level += level * (int64_t)(60 + (draw >> (40 + 4 * i) & 15)) / 100;
     return level;
 }
 
 /* Per cent of the level by hour of day, of homes and of shops. */
-static const uint8_t homeHours[25] = {50, 42, 40, 40, 44, 60, 105, 140, 115, 90, 84, 92, 100, 92, 84, 92, 120, 160, 190, 185, 160, 125, 95, 68, 50};
-static const uint8_t shopHours[25] = {30, 30, 30, 30, 32, 40, 70, 130, 170, 185, 190, 190, 180, 185, 190, 185, 175, 150, 110, 70, 50, 40, 34, 30, 30};
+static const uint8_t homeHours[25] = {50, 42, 40, 40, 44, 60, 105, 140, 115, 90, 84, 92, 100,
+                                      92, 84, 92, 120, 160, 190, 185, 160, 125, 95, 68, 50};
+static const uint8_t shopHours[25] = {30, 30, 30, 30, 32, 40, 70, 130, 170, 185, 190, 190, 180,
+                                      185, 190, 185, 175, 150, 110, 70, 50, 40, 34, 30, 30};
 
 static int64_t curve(const uint8_t hours[25], uint32_t quarter) {
     uint32_t hour = quarter / 4 % 24, part = quarter % 4;
@@ -223,9 +226,10 @@ static void writeAbout(const About *about, const char *path, uint64_t readings) 
     if (!file) fail(path);
     double all = bits(about->jitter, 16);
     for (int i = 0; i < CLASSES; i++) all += bits(about->steps[i], STEPS);
-    fprintf(file, "{\"lines\":%llu,\"readings\":%llu,\"late\":%llu,\"duplicates\":%llu,\"entropyBytes\":%.3f,\"samples\":[",
-            (unsigned long long)about->lines, (unsigned long long)readings, (unsigned long long)about->late,
-            (unsigned long long)about->duplicates, all / 8 / (double)(readings ? readings : 1));
+    fprintf(file, "{\"lines\":%llu,\"readings\":%llu,\"late\":%llu,\"duplicates\":%llu,",
+            (unsigned long long)about->lines, (unsigned long long)readings,
+            (unsigned long long)about->late, (unsigned long long)about->duplicates);
+    fprintf(file, "\"entropyBytes\":%.3f,\"samples\":[", all / 8 / (double)(readings ? readings : 1));
     for (int i = 0; i < SAMPLES; i++)
         fprintf(file, "%s{\"device\":\"m%07u\",\"first\":%lld,\"last\":%lld}", i ? "," : "", about->samples[i],
                 (long long)about->first[i], (long long)about->last[i]);
@@ -260,7 +264,8 @@ int main(int count, char **arguments) {
         kinds[meter] = kindOf(meter);
         levels[meter] = levelOf(meter);
         registers[meter] = (int64_t)(chance(6, meter, 0) % 50000000) * 1000;
-        for (classes[meter] = 0; classes[meter] < CLASSES - 1 && levels[meter] > 20000 + 8000 * classes[meter];) classes[meter]++;
+        classes[meter] = 0;
+        while (classes[meter] < CLASSES - 1 && levels[meter] > 20000 + 8000 * classes[meter]) classes[meter]++;
         if (kinds[meter] == VACANT) classes[meter] = 0;
         for (uint32_t quarter = 0; quarter < skip; quarter++)
             registers[meter] += consumption(meter, kinds[meter], levels[meter], quarter);

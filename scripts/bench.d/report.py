@@ -45,8 +45,8 @@ class Row:
         must, aim = TARGETS.get(self.key, (None, None))
         if not must or not self.values:
             return ""
-        reached = (lambda goal: self.median >= goal) if self.unit.endswith("/s") else (lambda goal: self.median <= goal)
-        return "aim" if reached(aim) else "must" if reached(must) else "below"
+        sign = 1 if self.unit.endswith("/s") else -1
+        return "aim" if self.median * sign >= aim * sign else "must" if self.median * sign >= must * sign else "below"
 
     @property
     def ratio(self):
@@ -69,7 +69,8 @@ class Row:
         if self.values:
             must, aim = TARGETS.get(self.key, (None, None))
             floor = statistics.median(self.floors) if self.floors else None
-            told |= {"must": must, "aim": aim, "met": self.met, "median": self.median, "values": self.values, "floor": floor}
+            told |= {"must": must, "aim": aim, "met": self.met}
+            told |= {"median": self.median, "values": self.values, "floor": floor}
         return told
 
 
@@ -83,11 +84,12 @@ def table(rows):
 
 
 def about(machine):
-    settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items() if value not in (None, [], False))
+    settings = [f"{name} {value}" for name, value in machine["settings"].items() if value not in (None, [], False)]
     return [
         f"{machine['date']}, {machine['binary']} (repository at {machine['commit']})",
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}; Linux {machine['kernel']}; {machine['fileSystem']}",
-        f"load at the start {machine['loadAtStart']}; {settings}",
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}",
+        f"Linux {machine['kernel']}; {machine['fileSystem']}; load at the start {machine['loadAtStart']}",
+        f"settings: {', '.join(settings)}",
     ]
 
 
@@ -104,6 +106,20 @@ def markdown(machine, floor, rows):
     measured = [line(HEADER), "|---|---|---|---|---|--:|--:|", *(line(row.cells()) for row in rows)]
     floors = ["| the machine's floor | |", "|---|--:|", *(line([name, number(value)]) for name, value in floor.items())]
     return "\n".join([*("- " + text for text in about(machine)), "", *floors, "", *measured])
+
+
+BEGIN, END = "<!-- begin: scripts/bench --into -->", "<!-- end: scripts/bench --into -->"
+
+
+def put_into(path, text):
+    """Puts a text in place of what stands between the marks in a file."""
+    with open(path) as file:
+        before, _, rest = file.read().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{path} has no '{BEGIN}' with '{END}' behind it")
+    with open(path, "w") as file:
+        file.write(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
 def as_json(machine, floor, rows):

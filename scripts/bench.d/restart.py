@@ -32,7 +32,8 @@ def restart(session):
     floor, log = session.floor["start of the binary, ms"], f"log of {before / 1e6:.1f} M readings"
     yield Figure("E1.accept", f"kill -9 under load, start to accepting, {log}", "ms", server.started * 1000, floor)
     yield Figure("E1.clean", "start to accepting after a proper end, the same log", "ms", first * 1000, floor)
-    yield Figure("E1.views", f"kill -9, start to level views ({(head - before) / 1e3:.0f} k events newer)", "ms", level * 1000)
+    what = f"kill -9, start to level views ({(head - before) / 1e3:.0f} k events newer)"
+    yield Figure("E1.views", what, "ms", level * 1000)
 
 
 def memory(session, meters):
@@ -60,6 +61,8 @@ def memory(session, meters):
 
 BENCHMARKS = [
     Benchmark("E1", "start after kill -9 on a grown log (--grown)", restart),
-    Benchmark("E2.100k", "memory of serve, 100,000 devices", lambda session: memory(session, METERS), once=True),
-    Benchmark("E2.1000k", "memory of serve, 1,000,000 devices (--big)", lambda session: memory(session, 10 * METERS), once=True),
+    Benchmark("E2.100k", "memory of serve, 100,000 devices",
+              lambda session: memory(session, METERS), once=True),
+    Benchmark("E2.1000k", "memory of serve, 1,000,000 devices (--big)",
+              lambda session: memory(session, 10 * METERS), once=True),
 ]

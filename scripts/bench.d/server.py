@@ -86,6 +86,8 @@ class Server:
         return self
 
     def __exit__(self, *failure):
+        if failure[0] in (KeyboardInterrupt, SystemExit):
+            kill(self.child)
         if self.child.poll() is None:
             self.child.terminate()
             try:

@@ -148,7 +148,8 @@ class Session:
     def need_room(self, bytes_):
         free = shutil.disk_usage(self.folder).free
         if free < bytes_ + (2 << 30):
-            raise Skipped(f"needs {bytes_ / 1e9:.0f} GB of disk, {free / 1e9:.0f} GB are free (--work chooses the folder)")
+            needs = f"needs {bytes_ / 1e9:.0f} GB of disk, {free / 1e9:.0f} GB are free"
+            raise Skipped(f"{needs} (--work chooses the folder)")
 
 
 class Fleet:
@@ -188,6 +189,13 @@ class Fleet:
             self.file()
         with open(base + ".json") as file:
             return json.load(file)
+
+    def forget(self):
+        """Removes its files, which nobody will want again."""
+        base = os.path.join(self.session.work, "data", self.name)
+        for ending in ("json", *FORMATS.values()):
+            if os.path.exists(f"{base}.{ending}"):
+                os.remove(f"{base}.{ending}")
 
     def bytes_per_line(self, format="line-protocol"):
         return os.path.getsize(self.file(format)) / self.about["lines"]

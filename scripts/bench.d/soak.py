@@ -134,7 +134,8 @@ class Connections:
     async def babble(self):
         """A first line that is none."""
         reader, writer = await self.open()
-        line = self.random.choice([b"GET / HTTP/1.1\r\n\r\n", b"meterfold/9 {}\n", b'meterfold/1 {"ack":\n', b"\x16\x03\x01\0\0"])
+        lines = [b"GET / HTTP/1.1\r\n\r\n", b"meterfold/9 {}\n", b'meterfold/1 {"ack":\n', b"\x16\x03\x01\0\0"]
+        line = self.random.choice(lines)
         writer.write(line)
         writer.write_eof()
         await asyncio.wait_for(reader.read(), ANSWER_SECONDS)
@@ -192,7 +193,8 @@ def in_log(session, data):
 
 
 def parsed(arguments):
-    parser = argparse.ArgumentParser("scripts/bench soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("scripts/bench soak", description=__doc__, formatter_class=layout)
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--connections", type=int, default=1000, help="at a time")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))

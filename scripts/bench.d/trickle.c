@@ -97,7 +97,8 @@ static void *work(void *argument) {
             long turn = connects ? 0 : sending / workers;
             long device = connects ? sending : worker * readings + i;
             unsigned draw = chance(device, turn);
-            long value = 1000000 + device * 37 + turn * 600 + draw % 600, second = 1735689600 + turn * 900 + draw / 600 % 9;
+            long value = 1000000 + device * 37 + turn * 600 + draw % 600;
+            long second = 1735689600 + turn * 900 + draw / 600 % 9;
             end += sprintf(end, "meter,device=t%07ld value=%ldi %ld\n", device, value, second);
         }
         sendAll(to, lines, (size_t)(end - lines));
@@ -131,7 +132,7 @@ int main(int count, char **arguments) {
     for (long i = 0; i < workers; i++) pthread_join(threads[i], NULL);
     double all = now() - start;
     qsort(seconds, (size_t)sendings, sizeof *seconds, ascending);
-    printf("{\"sendings\":%ld,\"readings\":%ld,\"seconds\":%.6f,\"p50\":%.1f,\"p99\":%.1f}\n", sendings, sendings * readings,
-           all, seconds[sendings / 2] * 1e6, seconds[sendings * 99 / 100] * 1e6);
+    printf("{\"sendings\":%ld,\"readings\":%ld,\"seconds\":%.6f,\"p50\":%.1f,\"p99\":%.1f}\n", sendings,
+           sendings * readings, all, seconds[sendings / 2] * 1e6, seconds[sendings * 99 / 100] * 1e6);
     return 0;
 }
