@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import subprocess
 import time
 
@@ -33,6 +34,7 @@ def acks(session):
 def sending(session, server, fleet, rate):
     """A `send` of a fleet's stream at a rate, started and left to run."""
     readings, about = fleet.stream(session.path("about.json"))
+    select.select([readings.stdout], [], [], 300)  # lines are due from when `send` starts: let there be some
     command = [session.binary, "send", server.tcp, "-", *PLAIN, "--connections", 10, "--rate", rate, "--latency"]
     pipe = subprocess.PIPE
     child = session.start([*command, "--format", "json"], stdin=readings.stdout, stdout=pipe, stderr=pipe)

@@ -10,11 +10,12 @@
    interleaved. Late ones come up to a day after their time, duplicates some minutes after the first.
 
    The same arguments give the same bytes anywhere: integers alone, no clock, no libc random numbers. Memory is that of
-   two days' late lines, however long the output. --skip leaves out the first quarters, so that runs can be joined.
-   --about writes as JSON how many lines of what kind there were, the least that an encoder could spend on them (order-0
+   two days' late lines and 32 MiB, however long the output. --skip leaves out the first quarters, so that runs can be
+   joined. --about writes as JSON how many lines of what kind there were, the least that an encoder could spend on them (order-0
    entropy of jitter, and of steps among meters of the same size), and the first and last value of some meters. */
 
 #include <math.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,15 +100,44 @@ static int64_t consumption(uint32_t meter, Kind kind, int64_t level, uint32_t qu
     return used;
 }
 
-/* Text. */
+/* Output. A thread of its own writes pieces that are full, so that some are ahead when a quarter is being made: a
+   sender at a fixed rate is then not kept waiting. */
 
-static char out[1 << 20];
-static size_t outCount;
+enum { PIECE = 1 << 20, PIECES = 32 };
+static char pieces[PIECES][PIECE], *out = pieces[0];
+static size_t pieceCounts[PIECES], outCount, filled, written;
+static int isWhole;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+static void *drain(void *unused) {
+    for (;;) {
+        pthread_mutex_lock(&lock);
+        while (written == filled && !isWhole) pthread_cond_wait(&changed, &lock);
+        int isDone = written == filled;
+        size_t place = written % PIECES;
+        pthread_mutex_unlock(&lock);
+        if (isDone) return unused;
+        if (fwrite(pieces[place], 1, pieceCounts[place], stdout) != pieceCounts[place] || fflush(stdout))
+            fail("readings: stdout");
+        pthread_mutex_lock(&lock);
+        written++;
+        pthread_cond_signal(&changed);
+        pthread_mutex_unlock(&lock);
+    }
+}
 
 static void flush(void) {
-    if (outCount && fwrite(out, 1, outCount, stdout) != outCount) fail("readings: stdout");
+    pthread_mutex_lock(&lock);
+    pieceCounts[filled++ % PIECES] = outCount;
+    pthread_cond_signal(&changed);
+    while (filled - written == PIECES) pthread_cond_wait(&changed, &lock);
+    out = pieces[filled % PIECES];
     outCount = 0;
+    pthread_mutex_unlock(&lock);
 }
+
+/* Text. */
 
 static char *number(char *to, uint64_t value) {
     char digits[20];
@@ -175,7 +205,7 @@ static char *object(char *to, const Line *line, uint64_t lineNumber) {
 }
 
 static void write(const Line *line, Format format, uint64_t lineNumber) {
-    if (outCount + 256 > sizeof out) flush();
+    if (outCount + 256 > PIECE) flush();
     char *to = out + outCount;
     if (format == LINE_PROTOCOL) {
         to = number(text(device(text(to, "meter,device="), line->meter), " value="), (uint64_t)line->value);
@@ -274,6 +304,8 @@ int main(int count, char **arguments) {
     memset(about, 0, sizeof *about);
     for (uint32_t i = 0; i < SAMPLES; i++) about->samples[i] = (uint32_t)((uint64_t)i * meters / SAMPLES);
 
+    pthread_t writer;
+    if (pthread_create(&writer, NULL, drain, NULL)) fail("readings: thread");
     static Lines ring[RING];
     Lines sorted = {0};
     if (format == CSV) outCount = (size_t)(text(out, "device,readAt,value\n") - out);
@@ -311,7 +343,12 @@ int main(int count, char **arguments) {
         now->count = 0;
     }
     flush();
+    pthread_mutex_lock(&lock);
+    isWhole = 1;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&lock);
+    pthread_join(writer, NULL);
+    if (aboutPath) writeAbout(about, aboutPath, (uint64_t)meters * readings);  /* there when stdout ends */
     if (fclose(stdout)) fail("readings: stdout");
-    if (aboutPath) writeAbout(about, aboutPath, (uint64_t)meters * readings);
     return 0;
 }

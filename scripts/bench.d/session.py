@@ -14,6 +14,7 @@ SOURCES = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(SOURCES))
 # What the lines of readings.c mean where their device is not registered.
 PLAIN = ["--precision", "s", "--unit", "Wh", "--register", "1-0:1.8.0"]
+READINGS_FLAGS = ["-pthread", "-lm"]
 FORMATS = {"line-protocol": "lp", "ndjson": "ndjson", "csv": "csv"}
 
 
@@ -138,7 +139,7 @@ class Session:
         """Registers the meters under a flat tariff."""
         path = self.path("declarations.ndjson")
         with open(path, "wb") as file:
-            file.write(self.run(self.tool("readings", "-lm"), "--meters", meters, "--declare", price))
+            file.write(self.run(self.tool("readings", *READINGS_FLAGS), "--meters", meters, "--declare", price))
         summary = json.loads(self.meterfold("ingest", "--data", data, "--log-only", "--format", "json", path))
         check("declarations", summary["accepted"], meters + 1)
 
@@ -162,7 +163,7 @@ class Fleet:
         arguments = ["--meters", self.meters, "--readings", self.readings]
         for name, value in self.what.items():
             arguments += ["--" + name, value]
-        return [self.session.tool("readings", "-lm"), *arguments]
+        return [self.session.tool("readings", *READINGS_FLAGS), *arguments]
 
     @property
     def name(self):
