@@ -44,6 +44,7 @@ struct BesideServerTests {
             func text(_ text: String) -> String {
                 text.replacing(scenario.folder, with: "FOLDER")
                     .replacing(/\d+\.\d+ s, \d+(?: events)?\/s/, with: "TIME")
+                    .replacing(/compared in \d+\.\d+ s/, with: "compared in TIME")
                     .replacing(/"seconds": [0-9.]+/, with: "SECONDS")
                     .replacing(/\d{8}T\d+Z-\d+/, with: "STAMP")
                     .replacing(/"requestedAt": "[^"]*"/, with: "INSTANT")
