@@ -11,8 +11,8 @@
 
    The same arguments give the same bytes anywhere: integers alone, no clock, no libc random numbers. Memory is that of
    two days' late lines and 32 MiB, however long the output. --skip leaves out the first quarters, so that runs can be
-   joined. --about writes as JSON how many lines of what kind there were, the least that an encoder could spend on them (order-0
-   entropy of jitter, and of steps among meters of the same size), and the first and last value of some meters. */
+   joined. --about writes as JSON how many lines of what kind there were, the least that an encoder could spend on them
+   (order-0 entropy of jitter, and of steps among meters of the same size), and the first and last value of some. */
 
 #include <math.h>
 #include <pthread.h>

@@ -88,13 +88,16 @@ class Server:
     def __exit__(self, *failure):
         if failure[0] in (KeyboardInterrupt, SystemExit):
             kill(self.child)
+        isLate = False
         if self.child.poll() is None:
             self.child.terminate()
             try:
                 self.child.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                kill(self.child)
+                isLate = True
+        kill(self.child)  # it, or what a wrapper of it has left
         self.log.close()
         self.child.stdout.close()
-        if failure[0] is None and self.child.returncode not in (0, -9):
-            raise Failed(f"serve ended with {self.child.returncode}")
+        if failure[0] is None and (isLate or self.child.returncode not in (0, -9)):
+            how = f"did not end in {STOP_SECONDS} s" if isLate else f"ended with {self.child.returncode}"
+            raise Failed(f"serve {how}")
