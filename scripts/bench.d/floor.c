@@ -25,16 +25,7 @@
 #include <lz4.h>
 #endif
 
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
+#include "tool.h"
 
 static uint64_t next(uint64_t *state) {
     *state ^= *state << 13;

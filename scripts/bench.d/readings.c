@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tool.h"
+
 enum { QUARTER = 900, PER_CONCENTRATOR = 200, DAY_QUARTERS = 96, RING = 128, CLASSES = 24, STEPS = 8192, SAMPLES = 16 };
 static const uint32_t firstSecond = 1735689600;
 
@@ -39,11 +41,6 @@ static uint64_t scramble(uint64_t x) {
 
 static uint64_t chance(uint64_t what, uint64_t meter, uint64_t quarter) {
     return scramble(seed * 0x2545F4914F6CDD1Du ^ scramble(what << 56 ^ meter << 24 ^ quarter));
-}
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
 }
 
 static void *room(void *old, size_t bytes) {

@@ -89,7 +89,8 @@ class Session:
     def tool(self, name, *flags):
         source, tools = os.path.join(SOURCES, name + ".c"), os.path.join(self.work, "tools")
         made = os.path.join(tools, name)
-        if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
+        newest = max(os.path.getmtime(path) for path in (source, os.path.join(SOURCES, "tool.h")))
+        if not os.path.exists(made) or os.path.getmtime(made) < newest:
             if not shutil.which("gcc"):
                 raise Failed(f"{name}.c needs gcc")
             os.makedirs(tools, exist_ok=True)

@@ -17,22 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tool.h"
+
 static const char firstLine[] = "meterfold/1 {\"ack\":true,\"format\":\"line-protocol\",\"precision\":\"s\","
                                 "\"unit\":\"Wh\",\"register\":\"1-0:1.8.0\"}\n";
 static int port, connects;
 static long sendings, readings, workers;
 static double *seconds;
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static int dial(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
