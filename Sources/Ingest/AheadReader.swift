@@ -83,12 +83,8 @@ package final class AheadReader: @unchecked Sendable {
         }
         current = portion
         swap(&current.batch, &batch)
-        for i in 0..<UInt32(current.newDevices.count) {
-            current.newDevices.withBytes(of: i) { _ = names.devices.intern($0) }
-        }
-        for i in 0..<UInt32(current.newRegisters.count) {
-            current.newRegisters.withBytes(of: i) { _ = names.registers.intern($0) }
-        }
+        names.devices.intern(current.newDevices)
+        names.registers.intern(current.newRegisters)
         return true
     }
 
@@ -116,8 +112,9 @@ package final class AheadReader: @unchecked Sendable {
                 return finish(.fault(error))
             }
             portion.chunk.append(contentsOf: reader.chunk)
-            AheadReader.copyNames(reader.names.devices, from: &counts.devices, into: &portion.newDevices)
-            AheadReader.copyNames(reader.names.registers, from: &counts.registers, into: &portion.newRegisters)
+            portion.newDevices.intern(reader.names.devices, from: counts.devices)
+            portion.newRegisters.intern(reader.names.registers, from: counts.registers)
+            counts = (reader.names.devices.count, reader.names.registers.count)
             portion.lineCount = reader.lineCount
             portion.readByteCount = source.readByteCount
             portion.mayWait = !source.hasMoreNow
@@ -126,11 +123,6 @@ package final class AheadReader: @unchecked Sendable {
                 condition.signal()
             }
         }
-    }
-
-    private static func copyNames(_ all: borrowing NameTable, from count: inout Int, into new: inout NameTable) {
-        for i in count..<all.count { all.withBytes(of: UInt32(i)) { _ = new.intern($0) } }
-        count = all.count
     }
 
     /// A portion to fill, waiting until there is room for it; nil: nobody takes any more.

@@ -42,6 +42,11 @@ package struct NameTable: Sendable {
         return name.withUTF8 { intern($0) }
     }
 
+    /// Takes in the names of another table from an index on.
+    package mutating func intern(_ other: borrowing NameTable, from first: Int = 0) {
+        for i in first..<other.count { other.withBytes(of: UInt32(i)) { _ = intern($0) } }
+    }
+
     /// The index of a name that is there, else nil.
     package func index(of name: UnsafeBufferPointer<UInt8>) -> UInt32? { find(name, NameTable.hash(name)) }
 

@@ -1,3 +1,4 @@
+import EventStorage
 import MeterModel
 
 /// Readings of many blocks that wait to be folded device by device: a device's state is then fetched from memory once
@@ -8,7 +9,7 @@ import MeterModel
 ///
 /// Invariants: `positions` has one position for each of `readings`, ascending; `times` covers them; there are never
 /// more than `capacity`.
-package struct ReadingGather {
+package struct ReadingGather: ~Copyable {
     /// Readings that may wait: enough that each device of a large fleet has several among them.
     package static let usualCapacity = 1 << 21
 
@@ -16,8 +17,7 @@ package struct ReadingGather {
     private(set) var readings: ContiguousArray<ReadingRecord> = []
     private(set) var positions: ContiguousArray<UInt64> = []
     private(set) var times = RecordedTimes()
-    private var keys: ContiguousArray<UInt64> = []
-    private var spareKeys: ContiguousArray<UInt64> = []
+    private var deviceOrder = DeviceOrder()
 
     init(capacity: Int) {
         precondition(capacity > 0 && capacity <= Int(UInt32.max), "a gather of \(capacity) readings")
@@ -43,49 +43,16 @@ package struct ReadingGather {
     /// Gives the memory back.
     mutating func release() { self = ReadingGather(capacity: capacity) }
 
-    /// The places of what waits in order of device, of one device in the order it has.
-    mutating func order(by device: (UInt32) -> UInt32) -> ContiguousArray<UInt64> {
-        keys.removeAll(keepingCapacity: true)
+    /// The keys of what waits in order of device, of one device in the order it has; valid until the next change.
+    mutating func order(by device: (UInt32) -> UInt32) -> UnsafeBufferPointer<UInt64> {
+        let keys = deviceOrder.unsorted(count: readings.count)
         var largest: UInt32 = 0
-        for (i, reading) in readings.enumerated() {
-            let number = device(reading.series)
+        for i in 0..<readings.count {
+            let number = device(readings[i].series)
             largest = max(largest, number)
-            keys.append(UInt64(number) << 32 | UInt64(i))
+            keys[i] = DeviceOrder.key(device: number, place: i)
         }
-        spareKeys = keys
-        var shift: UInt64 = 32
-        while shift < 64, (UInt64(largest) << 32) >> shift > 0 {
-            sortByDigit(at: shift)
-            swap(&keys, &spareKeys)
-            shift += ReadingGather.digitBits
-        }
-        return keys
-    }
-
-    private static let digitBits: UInt64 = 11
-
-    /// One stable pass, from `keys` into `spareKeys`.
-    private mutating func sortByDigit(at shift: UInt64) {
-        let mask: UInt64 = 1 << ReadingGather.digitBits - 1
-        var ends = ContiguousArray(repeating: 0, count: Int(mask) + 1)
-        keys.withUnsafeBufferPointer { keys in
-            spareKeys.withUnsafeMutableBufferPointer { sorted in
-                ends.withUnsafeMutableBufferPointer { ends in
-                    for key in keys { ends[Int(key &>> shift & mask)] += 1 }
-                    var start = 0
-                    for digit in ends.indices {
-                        let count = ends[digit]
-                        ends[digit] = start
-                        start += count
-                    }
-                    for key in keys {
-                        let digit = Int(key &>> shift & mask)
-                        sorted[ends[digit]] = key
-                        ends[digit] += 1
-                    }
-                }
-            }
-        }
+        return deviceOrder.sorted(count: readings.count, largest: largest)
     }
 }
 
@@ -95,17 +62,17 @@ extension Fold {
         guard let last = gather.positions.last else { return }
         grow(to: directory)
         recordedTimes = gather.times
-        let places = gather.order { owners[Int($0)].index }
+        let keys = gather.order { owners[Int($0)].index }
         var run: ContiguousArray<ReadingRecord> = []
         var positions: ContiguousArray<UInt64> = []
         var start = 0
-        while start < places.count {
-            let series = gather.readings[Int(places[start] & 0xFFFF_FFFF)].series
-            let device = places[start] >> 32
+        while start < keys.count {
+            let series = gather.readings[DeviceOrder.place(of: keys[start])].series
+            let device = DeviceOrder.device(of: keys[start])
             run.removeAll(keepingCapacity: true)
             positions.removeAll(keepingCapacity: true)
-            while start < places.count, places[start] >> 32 == device {
-                let place = Int(places[start] & 0xFFFF_FFFF)
+            while start < keys.count, DeviceOrder.device(of: keys[start]) == device {
+                let place = DeviceOrder.place(of: keys[start])
                 guard gather.readings[place].series == series else { break }
                 run.append(gather.readings[place])
                 positions.append(gather.positions[place])

@@ -17,45 +17,31 @@ struct Read {
     init(_ path: String, _ options: InputOptions = InputOptions()) throws {
         let reader = InputReader(try InputSource(path: path), options: options)
         var batch = DecodedBatch()
-        while try reader.next(into: &batch) {
-            for draft in batch.readings {
-                let value = ExactDecimal(Int128(draft.coefficient), fractionDigits: Int(draft.fractionDigits))
-                readings.append(
-                    "\(reader.names.devices[draft.device]) \(Instant(milliseconds: draft.at).rfc3339) \(value)"
-                )
-            }
-            for line in batch.refusals {
-                refusals.append(line.refusal)
-                let raw = reader.chunk[line.rawOffset..<line.rawOffset + line.rawByteCount]
-                raws.append(String(decoding: raw, as: UTF8.self))
-            }
-        }
+        while try reader.next(into: &batch) { take(batch, reader.names, reader.chunk) }
     }
-}
 
-/// The same, of a reader that is ahead.
-extension Read {
+    /// The same, of a reader that is ahead.
     init(ahead path: String, pausing pause: () -> Void = {}) throws {
         let reader = AheadReader.start(try InputSource(path: path), options: InputOptions())
         defer { reader.abandon() }
         var batch = DecodedBatch()
         while try reader.next(into: &batch) {
             pause()
-            for draft in batch.readings {
-                let value = ExactDecimal(Int128(draft.coefficient), fractionDigits: Int(draft.fractionDigits))
-                readings.append(
-                    "\(reader.names.devices[draft.device]) \(Instant(milliseconds: draft.at).rfc3339) \(value)"
-                )
-            }
-            for line in batch.refusals {
-                refusals.append(line.refusal)
-                let range = line.rawOffset..<line.rawOffset + line.rawByteCount
-                raws.append(reader.withChunk { String(decoding: $0[range], as: UTF8.self) })
-            }
+            reader.withChunk { take(batch, reader.names, $0) }
         }
     }
 
-    init() {}
+    private mutating func take(_ batch: DecodedBatch, _ names: TelegramNames, _ chunk: UnsafeRawBufferPointer) {
+        for draft in batch.readings {
+            let value = ExactDecimal(Int128(draft.coefficient), fractionDigits: Int(draft.fractionDigits))
+            readings.append("\(names.devices[draft.device]) \(Instant(milliseconds: draft.at).rfc3339) \(value)")
+        }
+        for line in batch.refusals {
+            refusals.append(line.refusal)
+            let raw = chunk[line.rawOffset..<line.rawOffset + line.rawByteCount]
+            raws.append(String(decoding: raw, as: UTF8.self))
+        }
+    }
 }
 
 @Suite struct InputReaderTests {
