@@ -30,6 +30,18 @@ package struct DeviceCharges: Sendable {
         if schedule.hasTiers { tiers.add(interval, sign: 1, schedule) }
     }
 
+    /// Charges intervals that follow one another without a gap, and make together `whole`.
+    ///
+    /// `each`: hands them over one by one, where their sum alone does not tell what they cost.
+    @inline(__always)
+    package mutating func add(adjoining whole: MeteredInterval, _ each: ((MeteredInterval) -> Void) -> Void) {
+        if !schedule.hasTiers, let units = schedule.uniformCharge(whole) {
+            narrow += Money(units: units)
+        } else {
+            each { add($0) }
+        }
+    }
+
     @inline(__always)
     private mutating func addLinear(_ interval: MeteredInterval) {
         let charge = schedule.charge(interval)

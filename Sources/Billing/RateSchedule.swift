@@ -22,6 +22,8 @@ package struct RateSchedule: Sendable {
     package private(set) var hasPeriods = false
     package private(set) var hasTiers = false
     package private(set) var hasStandingCharge = false
+    /// What a unit of quantity (mWh or mL) costs at most, whenever and in whatever tier, tax included: money units.
+    package private(set) var highestUnits: Int128 = 0
 
     /// The schedule of a device to which nothing is assigned.
     package static let none = RateSchedule(assignments: [], zone: .utc)
@@ -55,6 +57,7 @@ package struct RateSchedule: Sendable {
                 hasPeriods = hasPeriods || !version.rates.isUniform
                 hasTiers = hasTiers || version.rates.tierPeriod != nil
                 hasStandingCharge = hasStandingCharge || version.rates.standingMicro > 0
+                highestUnits = max(highestUnits, version.rates.highestUnits)
             }
         }
     }
@@ -146,6 +149,17 @@ package struct RateSchedule: Sendable {
             k += 1
         }
         return total
+    }
+
+    /// What a quantity costs, tax included (tiers apart), where one price holds all over its interval: money units, and
+    /// the same for the whole as for its parts together. Nil where several prices may hold.
+    @inline(__always)
+    func uniformCharge(_ interval: MeteredInterval) -> Int128? {
+        let k = window(at: interval.start)
+        guard end(ofWindow: k) >= interval.end else { return nil }
+        guard let rates = windows[k].rates else { return 0 }
+        guard rates.lowestMicro == rates.highestMicro else { return nil }
+        return rates.taxed(Int128(interval.quantity) * Int128(rates.lowestMicro))
     }
 
     @inline(__always)

@@ -27,6 +27,15 @@ struct Bucket {
     }
 }
 
+/// What the intervals of one month sum up to so far: what lets a pass go on where one ended, whatever the month holds.
+struct MonthSum {
+    /// The month in which the last of the intervals ended.
+    var bucket: Bucket
+    var month: LocalDate
+    /// The end of the last interval in it: all that end up to here are counted, none later.
+    var countedUpTo: Int64
+}
+
 /// What a local day's quantity is by the periods of its tariff version; nothing is kept where nothing is charged.
 struct DayUsage {
     var day: Int

@@ -4,8 +4,8 @@ import MeterModel
 /// Cuts the intervals around a span of time into the hours, days and months that overlap it, and of a billed series the
 /// days by the periods of their tariff.
 ///
-/// Hours are cut only where the span touches them, days likewise; months are summed whole. So what a change costs
-/// follows the span, and a month's length.
+/// Hours are cut only where the span touches them, days likewise; months are summed whole, or on from the sum that an
+/// earlier pass ended with. So what a change costs follows the span, and at most a month's length.
 struct BucketPass<Sink: BucketSink> {
     let zone: ZoneRules
     let gapAfter: Int64
@@ -20,6 +20,8 @@ struct BucketPass<Sink: BucketSink> {
     private var hour: Bucket?
     private var day: (bucket: Bucket, date: LocalDate)?
     private var month: (bucket: Bucket, date: LocalDate)?
+    /// The end of the last interval that is in a month; what ends before is not counted again.
+    private var countedUpTo = Int64.min
     private var usage: DayUsage?
     private var period: (index: Int, until: Int64) = (0, Int64.min)
     var sink: Sink
@@ -54,8 +56,31 @@ struct BucketPass<Sink: BucketSink> {
         pieceStart = max(months.lowerBound, windowStart)
     }
 
+    /// Goes on from the sum of a month, if this pass can: it begins behind all that the sum counts, and of what came
+    /// before it needs nothing else.
+    ///
+    /// `span`: what this pass was made with.
+    /// - Precondition: no interval was taken yet, and the sum is that of the series as it stands.
+    mutating func resume(_ sum: MonthSum, span: (start: Int64, end: Int64)) {
+        guard span.start >= sum.countedUpTo, days.lowerBound >= sum.bucket.start, schedule?.hasTiers != true else {
+            return
+        }
+        month = (sum.bucket, sum.month)
+        countedUpTo = sum.countedUpTo
+    }
+
+    /// From where on intervals are wanted.
+    var wantedFrom: Int64 { countedUpTo == Int64.min ? months.lowerBound : days.lowerBound }
+
+    /// The sum of the last month so far.
+    var monthSum: MonthSum? {
+        month.map { MonthSum(bucket: $0.bucket, month: $0.date, countedUpTo: countedUpTo) }
+    }
+
     mutating func take(_ interval: MeteredInterval) {
         let isEstimated = interval.end - interval.start > gapAfter
+        let isCounted = interval.end <= countedUpTo
+        countedUpTo = max(countedUpTo, interval.end)
         var at = max(interval.start, months.lowerBound)
         let limit = min(interval.end, months.upperBound)
         var counted = at == interval.start ? 0 : interval.quantity(upTo: at)
@@ -63,7 +88,7 @@ struct BucketPass<Sink: BucketSink> {
             let cut = turn(to: at, limit)
             let upTo = interval.quantity(upTo: cut)
             let part = upTo - counted
-            month?.bucket.add(part, isEstimated: isEstimated, milliseconds: cut - at)
+            if !isCounted { month?.bucket.add(part, isEstimated: isEstimated, milliseconds: cut - at) }
             if days.contains(at) {
                 day?.bucket.add(part, isEstimated: isEstimated, milliseconds: cut - at)
                 usage?.quantities[period.index] += Int128(part)

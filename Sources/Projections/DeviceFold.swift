@@ -35,6 +35,8 @@ final class DeviceFold {
     var isQueued = false
     var dirtyDays: (first: Int, last: Int)?
     var ledgerIsWhollyDirty = false
+    /// Whether lines of its ledger may have been written.
+    var mayHaveLedger = false
 
     init(index: UInt32, name: String) {
         self.index = index
@@ -88,16 +90,36 @@ final class DeviceFold {
             ?? (days.lowerBound, days.upperBound)
     }
 
-    /// Makes the standing charges due up to a clock.
+    /// Whether a run can be charged without a look at any rule: at whatever of its readings, the balance stays between
+    /// the levels that mean something, for charges only rise and here by so much at most.
+    ///
+    /// `clock`: the device's once the run is in.
+    @inline(__always)
+    func mayCharge(_ run: CalmRun, firstReadAt: Int64?, clock: Int64?) -> Bool {
+        guard clock ?? Int64.min < alerts.nextReminderAt else { return false }
+        let bounds = charges.bounds
+        var most = Money(units: Int128(run.quantity) * schedule.highestUnits)
+        if schedule.hasStandingCharge, let days = standingDays(firstReadAt: firstReadAt, clock: clock) {
+            most += max(.zero, schedule.standingCharges(days) - charges.standing)
+        }
+        return money.total - bounds.high - most > alerts.lower && money.total - bounds.low <= alerts.upper
+    }
+
+    /// The local days for which standing charges are due up to a clock; nil: none.
     ///
     /// `firstReadAt`: the first standing reading: where charges begin without an assignment's date.
+    private func standingDays(firstReadAt: Int64?, clock: Int64?) -> ClosedRange<Int>? {
+        guard let first = schedule.firstDay ?? firstReadAt.map({ zone.day(at: $0) }),
+            let last = clock.map({ zone.day(at: $0) }), first <= last
+        else { return nil }
+        return first...last
+    }
+
+    /// Makes the standing charges due up to a clock; `firstReadAt` as in `standingDays`.
     func updateStanding(firstReadAt: Int64?, clock: Int64?) {
         guard schedule.hasStandingCharge else { return }
-        let first = schedule.firstDay ?? firstReadAt.map { zone.day(at: $0) }
-        let last = clock.map { zone.day(at: $0) }
         let former = charges.standingDays
-        var days: ClosedRange<Int>?
-        if let first, let last, first <= last { days = first...last }
+        let days = standingDays(firstReadAt: firstReadAt, clock: clock)
         guard charges.setStandingDays(days) else { return }
         // The days that were due before or are now, but not both.
         switch (former, days) {

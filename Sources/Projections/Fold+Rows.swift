@@ -48,6 +48,7 @@ extension Fold {
     package func assumeWritten() {
         markWritten()
         for fold in series { fold.isWritten = true }
+        for device in foldedDevices { device.mayHaveLedger = true }
         writtenSeriesCount = series.count
     }
 
@@ -114,8 +115,10 @@ extension Fold {
             device: device.index,
             from: days.map { LocalDate(dayNumber: Int32($0.lowerBound)) },
             to: days.map { LocalDate(dayNumber: Int32($0.upperBound + 1)) },
+            isFirst: !device.mayHaveLedger,
             lines: lines
         )
+        device.mayHaveLedger = true
     }
 
     // MARK: Series
@@ -132,7 +135,8 @@ extension Fold {
             try writer.deleteMonths(series: index)
         }
         let isLedgerWhole = isBilled && (fold.isWhollyDirty || device.ledgerIsWhollyDirty)
-        if fold.isWhollyDirty || isLedgerWhole, let whole = wholeSpan(of: fold) {
+        // Of a series that has no rows yet all intervals lie in its dirty span.
+        if fold.isWritten, fold.isWhollyDirty || isLedgerWhole, let whole = wholeSpan(of: fold) {
             // What went may have lain outside of what is there now.
             span = span.map { (min($0.start, whole.start), max($0.end, whole.end)) } ?? whole
         }
@@ -159,7 +163,9 @@ extension Fold {
             try writer.deleteDays(series: index, fromStart: pass.days.lowerBound, toEnd: pass.days.upperBound)
             try writer.deleteMonths(series: index, fromStart: pass.months.lowerBound, toEnd: pass.months.upperBound)
         }
-        fold.forEachInterval(from: pass.months.lowerBound, to: pass.months.upperBound) { pass.take($0) }
+        if !fold.isWhollyDirty, !fold.hasStaleRows, let sum = fold.monthSum { pass.resume(sum, span: span) }
+        fold.forEachInterval(from: pass.wantedFrom, to: pass.months.upperBound) { pass.take($0) }
+        fold.remember((fold.latestAt ?? Int64.max) < pass.months.upperBound ? pass.monthSum : nil)
         pass.finish()
         if let error = pass.sink.error { throw error }
         guard isBilled else { return }

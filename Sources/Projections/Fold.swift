@@ -23,6 +23,7 @@ package final class Fold {
     let outsider = DeviceFold(index: UInt32.max, name: "")
     private let outsiderSeries = SeriesFold()
     private let noName = ByteName("")
+    private let unpackedChunk = UnpackedChunk()
     var tariffs: [ByteName: PublishedTariff] = [:]
     /// The latest midnight that was told of each zone, by its name.
     var turnedDays: [ByteName: Int64] = [:]
@@ -100,7 +101,8 @@ package final class Fold {
         self.position = Position(position - 1)
     }
 
-    /// Applies readings of one series: those in order at once, the others one by one.
+    /// Applies readings of one series: such as follow in order at once, as far as they surely change no rule's state,
+    /// the others one by one.
     ///
     /// `recordedTimes` knows when they were recorded.
     func applyRun(_ readings: UnsafeBufferPointer<ReadingRecord>, positions: RunPositions) {
@@ -121,24 +123,46 @@ package final class Fold {
         }
         let isCharged = device.billingSeries == index && device.hasBalance
         // The first reading of all may make standing charges due without an interval.
-        let isSteady = isCharged && !(device.schedule.hasStandingCharge && fold.latestAt == nil)
+        let isSteady = !(isCharged && device.schedule.hasStandingCharge && fold.latestAt == nil)
         var next = 0
+        var reach = readings.count
         while next < readings.count {
-            let rest = UnsafeBufferPointer(rebasing: readings[next...])
-            if isSteady || next > 0 && isCharged {
-                next += appendCharged(rest, to: fold, of: device, positions: positions.dropFirst(next))
+            let rest = UnsafeBufferPointer(rebasing: readings[next..<min(readings.count, next + reach)])
+            let run = isSteady || next > 0 ? fold.calmRun(rest) : CalmRun()
+            let restPositions = positions.dropFirst(next)
+            if run.count == 0 {
+                receive(readings[next], position: positions[next], into: fold, of: device, isCharged: isCharged)
+                next += 1
             } else if !isCharged {
-                next += fold.append(rest, positions: positions.dropFirst(next)) { _ in true }
+                fold.append(run, of: rest, positions: restPositions)
+                next += run.count
+            } else if device.mayCharge(run, firstReadAt: fold.earliestAt, clock: clock(of: device, readAt: run.end)) {
+                append(run, of: rest, to: fold, of: device, positions: restPositions)
+                next += run.count
+                reach = min(reach * 2, readings.count)
+            } else if run.count > 1 {
+                reach = run.count / 2
+            } else {
+                appendLooking(run, of: rest, to: fold, of: device, positions: restPositions)
+                next += 1
+                reach = 2
             }
-            guard next < readings.count else { break }
-            let position = positions[next]
-            change.clear()
-            fold.receive(readings[next], position: position, &change)
-            fold.noteDirty(change)
-            if isCharged { follow(device, position: position, recordedAt: recordedTimes.at(position)) }
-            next += 1
         }
         if fold.dirtySpan != nil || fold.anomaliesAreDirty { enqueue(series: index) }
+    }
+
+    /// Takes in a reading about which not only rule 1 decides.
+    private func receive(
+        _ reading: ReadingRecord,
+        position: UInt64,
+        into fold: SeriesFold,
+        of device: DeviceFold,
+        isCharged: Bool
+    ) {
+        change.clear()
+        fold.receive(reading, position: position, &change)
+        fold.noteDirty(change)
+        if isCharged { follow(device, position: position, recordedAt: recordedTimes.at(position)) }
     }
 
     /// Later readings decide what kind of series it is, and nothing else.
@@ -163,39 +187,39 @@ package final class Fold {
         enqueue(series: readings[0].series)
     }
 
-    /// Appends what is in order, each interval charged as it comes, up to one after which a rule must be looked at.
-    private func appendCharged(
-        _ readings: UnsafeBufferPointer<ReadingRecord>,
+    /// Appends a run that changes no rule's state, and charges it.
+    private func append(
+        _ run: CalmRun,
+        of readings: UnsafeBufferPointer<ReadingRecord>,
         to fold: SeriesFold,
         of device: DeviceFold,
         positions: RunPositions
-    ) -> Int {
-        let hasStanding = device.schedule.hasStandingCharge
-        let firstReadAt = fold.earliestAt
-        var midnight = hasStanding ? Int64.min : Int64.max
-        // A day that turned may be later than what is read now, and a reminder due by it.
-        let hasReminder = device.alerts.nextReminderAt != Int64.max
-        let turned = hasReminder ? clock(of: device) ?? Int64.min : Int64.min
-        var before = Snapshot(device)
-        var last: MeteredInterval?
-        let count = fold.append(readings, positions: positions) { interval in
-            before = Snapshot(device)
-            device.charges.add(interval)
-            if interval.end >= midnight {
-                device.updateStanding(firstReadAt: firstReadAt, clock: clock(of: device, readAt: interval.end))
-                midnight = device.zone.start(ofDay: device.zone.day(at: interval.end) + 1)
-            }
-            guard device.needsLook(device.charges.bounds, clock: max(interval.end, turned)) else { return true }
-            last = interval
-            return false
+    ) {
+        fold.append(run, of: readings, positions: positions)
+        guard let whole = run.interval else { return }
+        device.charges.add(adjoining: whole) { charge in
+            fold.register.forEachInterval(ofLast: run.count, charge)
         }
-        if let last {
-            change.clear()
-            change.setAppended(last)
-            let position = positions[count - 1]
-            look(device, since: before, position: position, recordedAt: recordedTimes.at(position))
-        }
-        return count
+        device.updateStanding(firstReadAt: fold.earliestAt, clock: clock(of: device, readAt: run.end))
+    }
+
+    /// Appends one reading, and looks at the rules.
+    private func appendLooking(
+        _ run: CalmRun,
+        of readings: UnsafeBufferPointer<ReadingRecord>,
+        to fold: SeriesFold,
+        of device: DeviceFold,
+        positions: RunPositions
+    ) {
+        precondition(run.count == 1, "a look at a run of several")
+        fold.append(run, of: readings, positions: positions)
+        guard let interval = run.interval else { return }
+        let before = Snapshot(device)
+        device.charges.add(interval)
+        device.updateStanding(firstReadAt: fold.earliestAt, clock: clock(of: device, readAt: run.end))
+        change.clear()
+        change.setAppended(interval)
+        look(device, since: before, position: positions[0], recordedAt: recordedTimes.at(positions[0]))
     }
 
     // MARK: Crossings
@@ -398,7 +422,7 @@ package final class Fold {
                 registers.append(noName)
                 continue
             }
-            let fold = SeriesFold()
+            let fold = SeriesFold(unpackedChunk)
             series.append(fold)
             owners.append(device)
             registers.append(ByteName(directory.registerName(ofSeries: index)))

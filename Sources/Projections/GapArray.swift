@@ -8,6 +8,11 @@ struct GapArray<Element: BitwiseCopyable> {
     private var gapStart = 0
     private var gapCount = 0
 
+    init() {}
+
+    /// An array of these elements, without a hole.
+    init(_ elements: ContiguousArray<Element>) { storage = elements }
+
     var count: Int { storage.count - gapCount }
     var isEmpty: Bool { count == 0 }
 
@@ -30,6 +35,19 @@ struct GapArray<Element: BitwiseCopyable> {
     @inline(__always)
     mutating func append(_ element: Element) {
         if gapCount == 0 { storage.append(element) } else { insert(element, at: count) }
+    }
+
+    /// Appends `count` elements; `element` makes them by their number, from 0.
+    @inline(__always)
+    mutating func append(count: Int, _ element: (Int) -> Element) {
+        guard gapCount == 0 else {
+            for i in 0..<count { insert(element(i), at: self.count) }
+            return
+        }
+        let needed = storage.count + count
+        // Half as much again: it is many series that grow, and twice would leave more empty than that saves.
+        if needed > storage.capacity { storage.reserveCapacity(max(needed, storage.count + storage.count / 2)) }
+        for i in 0..<count { storage.append(element(i)) }
     }
 
     /// - Precondition: `0 <= i <= count`.

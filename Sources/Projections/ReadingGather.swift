@@ -1,91 +1,192 @@
 import EventStorage
 import MeterModel
 
-/// Readings of many blocks that wait to be folded device by device: a device's state is then fetched from memory once
-/// a gather and not once a reading.
+/// Blocks of the log that wait to be folded together, their readings device by device: a device's state is then
+/// fetched from memory once a gather and not once a reading.
 ///
 /// Nothing that is folded of a device follows from another one, so the rows are those of the log's own order: readings
-/// of one device keep theirs, and every event that is no reading is folded behind all that wait.
+/// of one device keep theirs, and every event that is no reading is folded behind all readings that came before it.
 ///
 /// Invariants: `positions` has one position for each of `readings`, ascending; `times` covers them; there are never
-/// more than `capacity`.
-package struct ReadingGather: ~Copyable {
+/// more than `capacity`. `stages` ascends: of each stage the readings are folded first and then the events; only the
+/// last may be open.
+final class ReadingGather {
     /// Readings that may wait: enough that each device of a large fleet has several among them.
-    package static let usualCapacity = 1 << 21
+    static let usualCapacity = 1 << 20
+    /// Events that are no readings that may wait.
+    static let eventCapacity = 1 << 14
+    /// Fewer readings than this are folded as they came; in a small gather fewer than a quarter of it.
+    static let usualSortedCount = 4096
+
+    private struct Stage {
+        var readingEnd = 0
+        var eventEnd = 0
+    }
+
+    private struct Event {
+        var event: MeterEvent
+        var position: Position
+        var recordedAt: Instant
+    }
 
     let capacity: Int
-    private(set) var readings: ContiguousArray<ReadingRecord> = []
-    private(set) var positions: ContiguousArray<UInt64> = []
-    private(set) var times = RecordedTimes()
+    private let sortedCount: Int
+    private var readings: ContiguousArray<ReadingRecord> = []
+    private var positions: ContiguousArray<UInt64> = []
+    private var times = RecordedTimes()
+    private var events: [Event] = []
+    private var stages: [Stage] = []
     private var deviceOrder = DeviceOrder()
+    /// The order of the last stage's readings, if it is sorted.
+    private var keys: UnsafeBufferPointer<UInt64>?
+    /// Knows everything that waits.
+    private var directory = SeriesDirectory()
 
     init(capacity: Int) {
         precondition(capacity > 0 && capacity <= Int(UInt32.max), "a gather of \(capacity) readings")
         self.capacity = capacity
+        sortedCount = max(1, min(ReadingGather.usualSortedCount, capacity / 4))
     }
 
-    var isEmpty: Bool { readings.isEmpty }
+    var isEmpty: Bool { stages.isEmpty }
     var room: Int { capacity - readings.count }
+    var isFull: Bool { room == 0 || events.count >= ReadingGather.eventCapacity }
+
+    /// Whether readings may join: not behind an event that waits for many readings.
+    var takesReadings: Bool {
+        guard let last = stages.last else { return true }
+        return !isFull && !(isLarge(stages.count - 1) && last.eventEnd > eventStart(of: stages.count - 1))
+    }
 
     /// - Precondition: there is room for all, and `first` is later than every position that waits.
-    mutating func append(_ run: UnsafeBufferPointer<ReadingRecord>, first: Position, recordedAt: Instant) {
+    func append(_ run: UnsafeBufferPointer<ReadingRecord>, first: Position, recordedAt: Instant) {
         precondition(run.count <= room, "more readings than may wait")
-        if isEmpty { times = RecordedTimes(recordedAt) } else { times.append(from: first.rawValue, recordedAt) }
+        if readings.isEmpty {
+            times = RecordedTimes(recordedAt)
+        } else {
+            times.append(from: first.rawValue, recordedAt)
+        }
         readings.append(contentsOf: run)
         positions.append(contentsOf: first.rawValue..<first.rawValue + UInt64(run.count))
+        // Readings behind an event begin a stage.
+        if stages.isEmpty || events.count > eventStart(of: stages.count - 1) {
+            stages.append(Stage(readingEnd: readings.count, eventEnd: events.count))
+        } else {
+            stages[stages.count - 1].readingEnd = readings.count
+        }
     }
 
-    mutating func removeAll() {
+    /// - Precondition: `position` is later than every one that waits.
+    func append(_ event: MeterEvent, position: Position, recordedAt: Instant) {
+        events.append(Event(event: event, position: position, recordedAt: recordedAt))
+        if stages.isEmpty { stages.append(Stage()) }
+        stages[stages.count - 1].eventEnd = events.count
+    }
+
+    /// Makes it ready to be folded.
+    ///
+    /// `directory`: knows everything that waits.
+    func close(_ directory: SeriesDirectory) {
+        self.directory = directory
+        let last = stages.count - 1
+        guard last >= 0, isLarge(last) else { return }
+        let start = readingStart(of: last)
+        let count = stages[last].readingEnd - start
+        let unsorted = deviceOrder.unsorted(count: count)
+        var largest: UInt32 = 0
+        for i in 0..<count {
+            let device = directory.device(ofSeries: readings[start + i].series)
+            largest = max(largest, device)
+            unsorted[i] = DeviceOrder.key(device: device, place: start + i)
+        }
+        keys = deviceOrder.sorted(count: count, largest: largest)
+    }
+
+    func removeAll() {
         readings.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
+        events.removeAll(keepingCapacity: true)
+        stages.removeAll(keepingCapacity: true)
+        keys = nil
+        directory = SeriesDirectory()
     }
 
-    /// Gives the memory back.
-    mutating func release() { self = ReadingGather(capacity: capacity) }
+    private func readingStart(of stage: Int) -> Int { stage > 0 ? stages[stage - 1].readingEnd : 0 }
+    private func eventStart(of stage: Int) -> Int { stage > 0 ? stages[stage - 1].eventEnd : 0 }
 
-    /// The keys of what waits in order of device, of one device in the order it has; valid until the next change.
-    mutating func order(by device: (UInt32) -> UInt32) -> UnsafeBufferPointer<UInt64> {
-        let keys = deviceOrder.unsorted(count: readings.count)
-        var largest: UInt32 = 0
-        for i in 0..<readings.count {
-            let number = device(readings[i].series)
-            largest = max(largest, number)
-            keys[i] = DeviceOrder.key(device: number, place: i)
-        }
-        return deviceOrder.sorted(count: readings.count, largest: largest)
+    private func isLarge(_ stage: Int) -> Bool {
+        stages[stage].readingEnd - readingStart(of: stage) >= sortedCount
     }
-}
 
-extension Fold {
-    /// Folds what waits in a gather, device by device, and empties it.
-    func apply(_ gather: inout ReadingGather, directory: SeriesDirectory) {
-        guard let last = gather.positions.last else { return }
-        grow(to: directory)
-        recordedTimes = gather.times
-        let keys = gather.order { owners[Int($0)].index }
-        var run: ContiguousArray<ReadingRecord> = []
-        var positions: ContiguousArray<UInt64> = []
-        var start = 0
-        while start < keys.count {
-            let series = gather.readings[DeviceOrder.place(of: keys[start])].series
-            let device = DeviceOrder.device(of: keys[start])
-            run.removeAll(keepingCapacity: true)
-            positions.removeAll(keepingCapacity: true)
-            while start < keys.count, DeviceOrder.device(of: keys[start]) == device {
-                let place = DeviceOrder.place(of: keys[start])
-                guard gather.readings[place].series == series else { break }
-                run.append(gather.readings[place])
-                positions.append(gather.positions[place])
-                start += 1
+    // MARK: Folding
+
+    /// Folds what waits; it was closed before.
+    func fold(into fold: Fold) {
+        guard !isEmpty else { return }
+        fold.grow(to: directory)
+        for (i, stage) in stages.enumerated() {
+            let range = readingStart(of: i)..<stage.readingEnd
+            if let last = range.last {
+                fold.recordedTimes = times
+                if i == stages.count - 1, let keys {
+                    foldSorted(keys, into: fold)
+                } else {
+                    foldInOrder(range, into: fold)
+                }
+                fold.position = Position(positions[last])
             }
-            run.withUnsafeBufferPointer { run in
-                positions.withUnsafeBufferPointer { positions in
-                    guard let table = positions.baseAddress else { return }
-                    applyRun(run, positions: RunPositions(table))
+            for event in events[eventStart(of: i)..<stage.eventEnd] {
+                fold.applyCounting(
+                    event.event,
+                    position: event.position,
+                    recordedAt: event.recordedAt,
+                    directory: directory
+                )
+            }
+        }
+    }
+
+    private func foldInOrder(_ range: Range<Int>, into fold: Fold) {
+        readings.withUnsafeBufferPointer { readings in
+            positions.withUnsafeBufferPointer { positions in
+                guard let table = positions.baseAddress else { return }
+                var start = range.lowerBound
+                while start < range.upperBound {
+                    var end = start + 1
+                    while end < range.upperBound, readings[end].series == readings[start].series { end += 1 }
+                    let run = UnsafeBufferPointer(rebasing: readings[start..<end])
+                    fold.applyRun(run, positions: RunPositions(table + start))
+                    start = end
                 }
             }
         }
-        position = Position(last)
-        gather.removeAll()
+    }
+
+    private func foldSorted(_ keys: UnsafeBufferPointer<UInt64>, into fold: Fold) {
+        var run: ContiguousArray<ReadingRecord> = []
+        var runPositions: ContiguousArray<UInt64> = []
+        readings.withUnsafeBufferPointer { readings in
+            positions.withUnsafeBufferPointer { positions in
+                var start = 0
+                while start < keys.count {
+                    let series = readings[DeviceOrder.place(of: keys[start])].series
+                    let device = DeviceOrder.device(of: keys[start])
+                    run.removeAll(keepingCapacity: true)
+                    runPositions.removeAll(keepingCapacity: true)
+                    while start < keys.count, DeviceOrder.device(of: keys[start]) == device {
+                        let place = DeviceOrder.place(of: keys[start])
+                        guard readings[place].series == series else { break }
+                        run.append(readings[place])
+                        runPositions.append(positions[place])
+                        start += 1
+                    }
+                    run.withUnsafeBufferPointer { run in
+                        runPositions.withUnsafeBufferPointer { table in
+                            if let table = table.baseAddress { fold.applyRun(run, positions: RunPositions(table)) }
+                        }
+                    }
+                }
+            }
+        }
     }
 }

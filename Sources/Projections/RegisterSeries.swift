@@ -7,7 +7,7 @@ import MeterModel
 /// that any order of arrival ends in the same entries; `irregular` holds the instants of all entries whose status is
 /// not plain, ascending. The rules are those of semantics, section 3.
 struct RegisterSeries {
-    var entries = GapArray<SeriesEntry>()
+    var entries: SeriesEntries
     var segments = MeterSegments()
     var irregular: [Int64] = []
     /// Scratch of a walk: the baselines of the current run, and what was decided so far.
@@ -17,10 +17,12 @@ struct RegisterSeries {
     /// How far back or ahead a drop is compared, in milliseconds.
     static let window: Int64 = 48 * Milliseconds.hour
 
+    /// - Parameter unpackedChunk: may be shared by all series of one thread.
+    init(_ unpackedChunk: UnpackedChunk = UnpackedChunk()) { entries = SeriesEntries(unpackedChunk) }
+
     /// The index at which an entry with (at, role) stands or would stand.
     func lowerBound(at instant: Int64, role: EntryRole = .reading) -> Int {
-        var low = 0
-        var high = entries.count
+        var (low, high) = entries.bounds(at: instant)
         while low < high {
             let middle = (low + high) / 2
             let entry = entries[middle]
@@ -41,66 +43,85 @@ struct RegisterSeries {
 
     // MARK: Changes
 
-    /// Appends register readings for as long as each is later than all others and rule 1 alone decides about it.
-    ///
-    /// `added`: called with each interval; false ends the run after it.
-    /// - Returns: how many were appended.
+    /// How many of the readings are each later than all before, so that rule 1 alone decides about them, and what they
+    /// make.
     @inline(__always)
-    mutating func appendRun(
-        _ readings: UnsafeBufferPointer<ReadingRecord>,
-        positions: RunPositions,
-        _ added: (MeteredInterval) -> Bool
-    ) -> Int {
-        var i = 0
-        guard var last = entries.last else {
-            let reading = readings[0]
-            if reading.traits.isInterval { return 0 }
-            entries.append(
-                SeriesEntry(
-                    at: reading.at,
-                    value: reading.value,
-                    position: positions[0],
-                    quality: reading.traits.quality,
-                    status: .first
-                )
-            )
-            return 1
+    func calmRun(_ readings: UnsafeBufferPointer<ReadingRecord>) -> CalmRun {
+        guard let last = entries.last else {
+            guard let first = readings.first, !first.traits.isInterval else { return CalmRun() }
+            return calmRun(readings, after: (first.at, first.value), CalmRun(count: 1, start: first.at))
         }
-        guard last.status.isBaseline, last.role != .exchangeFinal else { return 0 }
+        guard last.status.isBaseline, last.role != .exchangeFinal else { return CalmRun() }
+        return calmRun(readings, after: (last.at, last.value), CalmRun(start: last.at))
+    }
+
+    @inline(__always)
+    private func calmRun(
+        _ readings: UnsafeBufferPointer<ReadingRecord>,
+        after last: (at: Int64, value: Int64),
+        _ begun: CalmRun
+    ) -> CalmRun {
+        var run = begun
+        var last = last
         let segment = segments.segment(at: last.at)
         // A wrap is taken back where the register returns within 48 h: then the walk must look again.
         let calmAfter = irregular.last.map { $0 + RegisterSeries.window } ?? Int64.min
-        while i < readings.count {
-            let reading = readings[i]
+        while run.count < readings.count {
+            let reading = readings[run.count]
             let delta = reading.value &- last.value
             guard reading.at > last.at, reading.at > calmAfter, reading.value >= last.value,
                 !reading.traits.isInterval, reading.at - last.at <= maximumIntervalMilliseconds,
                 let quantity = segments.quantity(delta: delta, segment: segment),
                 !segments.exceedsMaxRate(delta: delta, elapsed: reading.at - last.at)
-            else { return i }
-            let entry = SeriesEntry(
-                at: reading.at,
-                value: reading.value,
-                position: positions[i],
-                quality: reading.traits.quality,
-                status: .interval
-            )
-            entries.append(entry)
-            i += 1
-            if !added(MeteredInterval(start: last.at, end: entry.at, quantity: quantity)) { return i }
-            last = entry
+            else { break }
+            let (sum, overflows) = run.quantity.addingReportingOverflow(quantity)
+            if overflows { break }
+            run.quantity = sum
+            run.count += 1
+            last = (reading.at, reading.value)
         }
-        return i
+        run.end = last.at
+        return run
     }
 
-    /// As `appendRun`, for one reading.
+    /// Appends the readings that a run speaks of, which was just made of them.
+    @inline(__always)
+    mutating func append(
+        _ run: CalmRun,
+        of readings: UnsafeBufferPointer<ReadingRecord>,
+        positions: RunPositions
+    ) {
+        let beginsSeries = entries.isEmpty
+        entries.append(count: run.count) { i in
+            SeriesEntry(
+                at: readings[i].at,
+                value: readings[i].value,
+                position: positions[i],
+                quality: readings[i].traits.quality,
+                status: beginsSeries && i == 0 ? .first : .interval
+            )
+        }
+    }
+
+    /// Appends one reading, if rule 1 alone decides about it.
     mutating func appendInOrder(_ reading: ReadingRecord, position: UInt64, _ change: inout IntervalChange) -> Bool {
         withUnsafePointer(to: reading) { pointer in
-            let run = UnsafeBufferPointer(start: pointer, count: 1)
-            return appendRun(run, positions: RunPositions(from: position)) { interval in
-                change.setAppended(interval)
-                return true
-            } == 1
+            let readings = UnsafeBufferPointer(start: pointer, count: 1)
+            let run = calmRun(readings)
+            guard run.count == 1 else { return false }
+            append(run, of: readings, positions: RunPositions(from: position))
+            if let interval = run.interval { change.setAppended(interval) }
+            return true
+        }
+    }
+
+    /// Hands over the intervals of the last entries, in order: those that end at the last `count`.
+    @inline(__always)
+    func forEachInterval(ofLast count: Int, _ body: (MeteredInterval) -> Void) {
+        var i = max(1, entries.count - count)
+        while i < entries.count {
+            if let interval = interval(from: entries[i - 1], to: entries[i]) { body(interval) }
+            i += 1
         }
     }
 

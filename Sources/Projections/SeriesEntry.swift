@@ -23,6 +23,18 @@ struct SeriesEntry: BitwiseCopyable {
             position << 16 | UInt64(status.rawValue) << 8 | UInt64(quality.rawValue) << 4 | UInt64(role.rawValue)
     }
 
+    /// `word`: another entry's `rawWord`.
+    @inline(__always)
+    init(at: Int64, value: Int64, word: UInt64) {
+        self.at = at
+        self.value = value
+        self.word = word
+    }
+
+    /// What the entry says beside time and value, for `init(at:value:word:)`. The position is in its upper 48 bits.
+    @inline(__always)
+    var rawWord: UInt64 { word }
+
     /// Of the event whose value stands here, of duplicates the first.
     var position: UInt64 { word >> 16 }
 

@@ -26,7 +26,7 @@ final class SeriesFold {
     }
 
     private(set) var kind = Kind.undecided
-    private(set) var register = RegisterSeries()
+    private(set) var register: RegisterSeries
     private(set) var intervals = IntervalSeries()
     private(set) var instants: [Int64: InstantRecord] = [:]
     /// Readings received, distinct by time and value, and the others.
@@ -39,12 +39,17 @@ final class SeriesFold {
     /// What must be written anew: buckets that overlap the span, and the anomalies.
     var dirtySpan: (start: Int64, end: Int64)?
     var anomaliesAreDirty = false
+    /// Of the month of the latest interval; nil where a change since lay before its end.
+    private(set) var monthSum: MonthSum?
     /// All rows must go and come again: zone or gap changed.
     var isWhollyDirty = false
     /// Whether rows may stand that must go before the span is written.
     var hasStaleRows = false
     var isWritten = false
     var isQueued = false
+
+    /// - Parameter unpackedChunk: may be shared by all series of one thread.
+    init(_ unpackedChunk: UnpackedChunk = UnpackedChunk()) { register = RegisterSeries(unpackedChunk) }
 
     var segments: MeterSegments { register.segments }
 
@@ -61,28 +66,24 @@ final class SeriesFold {
         receiveOutOfOrder(reading, position, &change)
     }
 
-    /// Appends register readings for as long as they follow in order and rule 1 alone decides about them.
-    ///
-    /// `added`: called with each interval, in order; false ends the run after it.
-    /// - Returns: how many were appended; the next, if there is one, goes through `receive`.
+    /// How many of the readings follow in order so that rule 1 alone decides about them, and what they make; the next,
+    /// if there is one, goes through `receive`.
     @inline(__always)
-    func append(
-        _ readings: UnsafeBufferPointer<ReadingRecord>,
-        positions: RunPositions,
-        _ added: (MeteredInterval) -> Bool
-    ) -> Int {
+    func calmRun(_ readings: UnsafeBufferPointer<ReadingRecord>) -> CalmRun {
         guard instants.isEmpty, kind == .register || (kind == .undecided && !readings[0].traits.isInterval) else {
-            return 0
+            return CalmRun()
         }
+        return register.calmRun(readings)
+    }
+
+    /// Appends the readings that a run speaks of, which was just made of them.
+    func append(_ run: CalmRun, of readings: UnsafeBufferPointer<ReadingRecord>, positions: RunPositions) {
         kind = .register
-        var span: (start: Int64, end: Int64)?
-        let count = register.appendRun(readings, positions: positions) { interval in
-            span = (span?.start ?? interval.start, interval.end)
-            return added(interval)
-        }
-        distinctCount += count
-        if let span { dirtySpan = dirtySpan.map { (min($0.start, span.start), max($0.end, span.end)) } ?? span }
-        return count
+        register.append(run, of: readings, positions: positions)
+        distinctCount += run.count
+        guard run.hasIntervals else { return }
+        forgetSum(from: run.start)
+        dirtySpan = dirtySpan.map { (min($0.start, run.start), max($0.end, run.end)) } ?? (run.start, run.end)
     }
 
     /// The kind of the first accepted reading decides.
@@ -232,7 +233,17 @@ final class SeriesFold {
         if change.touchesAnomalies { anomaliesAreDirty = true }
         if !change.removed.isEmpty, isWritten { hasStaleRows = true }
         guard let span = change.span else { return }
+        forgetSum(from: span.start)
         dirtySpan = dirtySpan.map { (min($0.start, span.start), max($0.end, span.end)) } ?? span
+    }
+
+    /// Keeps the sum of the month of the latest interval, for the next pass over what comes behind it.
+    ///
+    /// `sum`: of the series as it stands.
+    func remember(_ sum: MonthSum?) { monthSum = sum }
+
+    private func forgetSum(from start: Int64) {
+        if let sum = monthSum, start < sum.countedUpTo { monthSum = nil }
     }
 }
 

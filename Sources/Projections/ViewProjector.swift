@@ -9,10 +9,13 @@ package import RecordLog
 /// had applied when `commit` was last called. What is not committed is folded again after a restart.
 package final class ViewProjector {
     private var store: ViewStore
+    /// How many readings may wait to be folded device by device, where it is not said.
+    package static let usualGatherCapacity = ReadingGather.usualCapacity
+
     /// What the views are written from.
     package let fold: Fold
     private let zones: any ZoneSource
-    private var gather: ReadingGather
+    private let pipeline: FoldPipeline
 
     /// - Parameters:
     ///   - store: new views, or such as `assumeWritten` is told to bring the fold to.
@@ -29,12 +32,12 @@ package final class ViewProjector {
         asOf: Instant? = nil,
         supposing supposition: Supposition? = nil,
         scope: DeviceScope? = nil,
-        gatherCapacity: Int = ReadingGather.usualCapacity
+        gatherCapacity: Int = ViewProjector.usualGatherCapacity
     ) {
         self.store = store
         self.zones = zones
-        gather = ReadingGather(capacity: gatherCapacity)
         fold = Fold(zones: zones, asOf: asOf, supposing: supposition, scope: scope)
+        pipeline = FoldPipeline(fold, capacity: gatherCapacity)
     }
 
     /// Goes on in another store, which shows the same as the one so far.
@@ -55,38 +58,18 @@ package final class ViewProjector {
         }
     }
 
-    /// Takes in a block that follows, to be folded with others: device by device, at the latest by `foldGathered`.
+    /// Takes in a block that follows, to be folded with others: device by device, beside the caller, at the latest by
+    /// `foldGathered`. Until then nobody looks at the fold.
     ///
     /// `directory`: is extended by the block already.
     package func gather(_ block: RecordedBlock, directory: SeriesDirectory) {
         // What supposes a point in time looks at each reading by itself.
         if fold.supposition?.isBounded ?? false { return apply(block, directory: directory) }
-        for run in block.runs {
-            switch run {
-            case .readings(let first, let readings):
-                var start = 0
-                while start < readings.count {
-                    let end = min(readings.count, start + gather.room)
-                    gather.append(
-                        UnsafeBufferPointer(rebasing: readings[start..<end]),
-                        first: first.advanced(by: start),
-                        recordedAt: block.recordedAt
-                    )
-                    start = end
-                    if gather.room == 0 { fold.apply(&gather, directory: directory) }
-                }
-            case .event(let position, let event):
-                fold.apply(&gather, directory: directory)
-                fold.applyCounting(event, position: position, recordedAt: block.recordedAt, directory: directory)
-            }
-        }
+        pipeline.take(block, directory: directory)
     }
 
     /// Folds all that `gather` took in, and gives back the memory in which it waited.
-    package func foldGathered(directory: SeriesDirectory) {
-        fold.apply(&gather, directory: directory)
-        gather.release()
-    }
+    package func foldGathered(directory: SeriesDirectory) { pipeline.finish(directory) }
 
     /// Folds a batch as it was logged from `firstPosition` on.
     package func apply(_ batch: EventBatch, firstPosition: Position, recordedAt: Instant, directory: SeriesDirectory) {
@@ -153,9 +136,9 @@ package final class ViewProjector {
         directory: inout SeriesDirectory,
         _ step: (RecordedBlock) -> BlockStep = { _ in .proceed }
     ) throws {
-        guard position < last else { return }
         // What a failed attempt took in is read again.
-        gather.removeAll()
+        pipeline.abandon()
+        guard position < last else { return }
         try reader.forEachBlock(from: position.advanced(by: 1), through: last) { block in
             try block.extend(&directory)
             gather(block, directory: directory)

@@ -6,6 +6,7 @@ internal import GRDBSQLite
 final class SQLStatement {
     private let connection: OpaquePointer
     private let pointer: OpaquePointer
+    let parameterCount: Int
 
     init(_ connection: OpaquePointer, _ sql: String) throws {
         self.connection = connection
@@ -13,6 +14,7 @@ final class SQLStatement {
         let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
         guard code == SQLITE_OK, let prepared else { throw ViewError(connection: connection, code: code) }
         pointer = prepared
+        parameterCount = Int(sqlite3_bind_parameter_count(prepared))
     }
 
     deinit { sqlite3_finalize(pointer) }
@@ -66,9 +68,6 @@ final class SQLStatement {
 
     /// Forgets the rows not yet read.
     func reset() { sqlite3_reset(pointer) }
-
-    /// How many rows the last statement of the connection wrote.
-    var changeCount: Int { Int(sqlite3_changes(connection)) }
 
     // MARK: Columns (count from 0)
 

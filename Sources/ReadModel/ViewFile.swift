@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRDB
+internal import GRDBSQLite
 
 /// Looks at a file before it is opened as views, without changing it.
 enum ViewFile {
@@ -21,7 +22,19 @@ enum ViewFile {
         }
     }
 
+    /// Brings a file to the disk.
+    static func sync(path: String) throws {
+        do {
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+            defer { try? file.close() }
+            try file.synchronize()
+        } catch {
+            throw ViewError.failed(code: SQLITE_IOERR, "\(path): cannot be synced: \(error.localizedDescription)")
+        }
+    }
+
     private static func read(path: String) throws -> Content {
+        SQLiteLibrary.prepare()
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(10)

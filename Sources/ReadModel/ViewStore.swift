@@ -11,7 +11,7 @@ package final class ViewStore: Sendable {
     /// Where the file is; nil in memory.
     package let path: String?
     let database: any DatabaseWriter
-    private let writerState = WriterBox()
+    private let writerBox = WriterBox()
 
     private init(path: String?, database: any DatabaseWriter) {
         self.path = path
@@ -33,7 +33,7 @@ package final class ViewStore: Sendable {
             let isNew = try ViewFile.inspect(path: path) == .empty
             let pool = try DatabasePool(path: path, configuration: configuration())
             let store = ViewStore(path: path, database: pool)
-            if isNew { try store.create(hours: hours) }
+            if isNew { try store.create(Schema.statements, hours: hours) }
             return store
         }
     }
@@ -52,11 +52,50 @@ package final class ViewStore: Sendable {
         }
     }
 
+    /// Makes new views that nobody reads before they are finished, as fast as can be: what a crash leaves of them is
+    /// good for nothing.
+    ///
+    /// - Parameters:
+    ///   - path: a file that is not there yet.
+    ///   - hours: whether rows of hours are kept.
+    /// - Returns: a store that may write; `finish` makes of it such views as `open` makes.
+    /// - Throws: `ViewError` as SQLite says.
+    package static func begin(path: String, hours: Bool = true) throws -> ViewStore {
+        try withViewErrors {
+            var configuration = configuration()
+            configuration.prepareDatabase { db in
+                // Nothing to go back to, and synced once at the end.
+                try db.execute(sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+            }
+            let store = ViewStore(path: path, database: try DatabaseQueue(path: path, configuration: configuration))
+            try store.create(Schema.tables + Schema.personViews, hours: hours)
+            return store
+        }
+    }
+
+    /// Makes views that were begun durable and closes them; the store must not be used afterwards.
+    ///
+    /// - Throws: `ViewError` as SQLite says.
+    package func finish() throws {
+        try withViewErrors {
+            // Indexes cost least once all rows are there.
+            try database.write { db in
+                for statement in Schema.indexes { try db.execute(sql: statement) }
+            }
+            try database.writeWithoutTransaction { db in
+                // The WAL takes in the change of mode, and is copied back as everything else is synced.
+                try db.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            }
+        }
+        try close()
+        if let path { try ViewFile.sync(path: path) }
+    }
+
     /// Views in memory, for one fold and its queries.
     package static func inMemory(hours: Bool = true) throws -> ViewStore {
         try withViewErrors {
             let store = ViewStore(path: nil, database: try DatabaseQueue(configuration: configuration()))
-            try store.create(hours: hours)
+            try store.create(Schema.statements, hours: hours)
             return store
         }
     }
@@ -74,6 +113,7 @@ package final class ViewStore: Sendable {
     private static let busyTimeoutSeconds = 10.0
 
     private static func configuration() -> Configuration {
+        SQLiteLibrary.prepare()
         var configuration = Configuration()
         configuration.label = "views"
         configuration.foreignKeysEnabled = false
@@ -93,23 +133,25 @@ package final class ViewStore: Sendable {
         return configuration
     }
 
-    private func create(hours: Bool) throws {
+    private func create(_ statements: [String], hours: Bool) throws {
         try database.write { db in
-            for statement in Schema.statements { try db.execute(sql: statement) }
+            for statement in statements { try db.execute(sql: statement) }
             try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
             try db.execute(sql: "PRAGMA user_version = \(Schema.version)")
-            let writer = ViewWriter(state: try writerState.state(of: db), hoursAreOn: hours)
+            let rows = try writerBox.rows(of: db)
+            let writer = ViewWriter(rows: rows, hoursAreOn: hours)
             try writer.setMeta(.schemaVersion, Schema.version)
             try writer.setCheckpoint(.origin, chainHead: [])
             try writer.setTimeZoneDatabase("")
             try writer.setMeta(.hours, hours ? "on" : "off")
+            _ = try rows.drain()
         }
     }
 
     /// Closes the connections; a file's WAL is copied back. The store must not be used afterwards.
     package func close() throws {
         try withViewErrors {
-            try database.barrierWriteWithoutTransaction { _ in writerState.set(nil) }
+            try database.barrierWriteWithoutTransaction { _ in writerBox.close() }
             // The last connection to go copies the WAL back and removes it, which a reading one could not do.
             (database as? DatabasePool)?.invalidateReadOnlyConnections()
             try database.close()
@@ -124,12 +166,16 @@ package final class ViewStore: Sendable {
     package func transaction<Result>(_ body: (ViewWriter) throws -> Result) throws -> Result {
         try withViewErrors {
             try database.write { db in
-                let state = try writerState.state(of: db)
-                state.forgetHours()
-                let meta = try ViewMeta(state.connection)
-                let result = try body(ViewWriter(state: state, hoursAreOn: meta.hoursAreOn))
-                try state.flushHours()
-                return result
+                let rows = try writerBox.rows(of: db)
+                do {
+                    let meta = try ViewMeta(connection(of: db))
+                    let result = try body(ViewWriter(rows: rows, hoursAreOn: meta.hoursAreOn))
+                    _ = try rows.drain()
+                    return result
+                } catch {
+                    rows.abandon()
+                    throw error
+                }
             }
         }
     }
@@ -168,17 +214,17 @@ func connection(of db: Database) throws -> OpaquePointer {
     return connection
 }
 
-/// Holds the state of a store's writers.
+/// Holds the rows on their way to a store.
 // Safety: it is touched only while the store's one writing connection is held, which is one caller at a time.
 private final class WriterBox: @unchecked Sendable {
-    private var state: WriterState?
+    private var rows: RowQueue?
 
-    func set(_ state: WriterState?) { self.state = state }
+    func close() { rows = nil }
 
-    func state(of db: Database) throws -> WriterState {
-        if let state { return state }
-        let made = WriterState(connection: try connection(of: db))
-        state = made
+    func rows(of db: Database) throws -> RowQueue {
+        if let rows { return rows }
+        let made = RowQueue(WriterState(connection: try connection(of: db)))
+        rows = made
         return made
     }
 }

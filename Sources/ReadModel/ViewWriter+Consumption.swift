@@ -21,25 +21,12 @@ extension ViewWriter {
     ) throws {
         guard hoursAreOn else { return }
         let id = BucketKey.id(series: series, startMilliseconds: start)
-        let seconds = (end - start) / 1000
-        if let narrow = Int64(exactly: quantity), let narrowEstimated = Int64(exactly: estimated) {
-            let row = WriterState.HourRow(
-                id: id,
-                seconds: seconds,
-                quantity: narrow,
-                estimated: narrowEstimated,
-                complete: complete ? 1 : 0
-            )
-            return try state.add(row)
-        }
-        try state.flushHours()
-        let statement = try state.statement(.putHour)
-        statement.bind(1, id)
-        statement.bind(2, seconds)
-        state.bind(quantity, to: statement, 3)
-        state.bind(estimated, to: statement, 4)
-        statement.bind(5, complete ? 1 : 0)
-        try statement.run()
+        let row = try rows.row(.putHour, key: id)
+        row.add(id)
+        row.add((end - start) / 1000)
+        row.add(milli: quantity)
+        row.add(milli: estimated)
+        row.add(complete ? 1 : 0)
     }
 
     /// Inserts or replaces the row of a local day; parameters as in `putHour`.
@@ -52,10 +39,11 @@ extension ViewWriter {
         estimated: Int128,
         complete: Bool
     ) throws {
-        let statement = try state.statement(.putDay)
-        state.scratch.removeAll(reserving: 16)
-        state.bindText(to: statement, 2) { $0.append(day: day) }
-        try putBucket(statement, series, start, end, quantity, estimated, complete)
+        let id = BucketKey.id(series: series, startMilliseconds: start)
+        let row = try rows.row(.putDay, key: id)
+        row.add(id)
+        row.add { $0.append(day: day) }
+        add(end - start, quantity, estimated, complete, to: row)
     }
 
     /// Inserts or replaces the row of a local month, named by any of its days; parameters as in `putHour`.
@@ -68,33 +56,29 @@ extension ViewWriter {
         estimated: Int128,
         complete: Bool
     ) throws {
-        let statement = try state.statement(.putMonth)
-        state.scratch.removeAll(reserving: 16)
-        state.bindText(to: statement, 2) { $0.append(month: month) }
-        try putBucket(statement, series, start, end, quantity, estimated, complete)
+        let id = BucketKey.id(series: series, startMilliseconds: start)
+        let row = try rows.row(.putMonth, key: id)
+        row.add(id)
+        row.add { $0.append(month: month) }
+        add(end - start, quantity, estimated, complete, to: row)
     }
 
-    private func putBucket(
-        _ statement: SQLStatement,
-        _ series: UInt32,
-        _ start: Int64,
-        _ end: Int64,
+    private func add(
+        _ milliseconds: Int64,
         _ quantity: Int128,
         _ estimated: Int128,
-        _ complete: Bool
-    ) throws {
-        statement.bind(1, BucketKey.id(series: series, startMilliseconds: start))
-        statement.bind(3, (end - start) / 1000)
-        state.bind(quantity, to: statement, 4)
-        state.bind(estimated, to: statement, 5)
-        statement.bind(6, complete ? 1 : 0)
-        try statement.run()
+        _ complete: Bool,
+        to row: RowBatch
+    ) {
+        row.add(milliseconds / 1000)
+        row.add(milli: quantity)
+        row.add(milli: estimated)
+        row.add(complete ? 1 : 0)
     }
 
     /// Deletes the rows of hours of a series that start in `[fromStart, toEnd)`, UTC milliseconds, any values.
     package func deleteHours(series: UInt32, fromStart: Int64 = .min, toEnd: Int64 = .max) throws {
         guard hoursAreOn else { return }
-        try state.flushHours()
         try deleteBuckets(.deleteHours, series, fromStart, toEnd)
     }
 
@@ -110,9 +94,8 @@ extension ViewWriter {
 
     private func deleteBuckets(_ name: WriterStatement, _ series: UInt32, _ from: Int64, _ to: Int64) throws {
         let keys = BucketKey.range(series: series, from: from, to: to)
-        let statement = try state.statement(name)
-        statement.bind(1, keys.lowerBound)
-        statement.bind(2, keys.upperBound)
-        try statement.run()
+        let row = try rows.row(name, key: keys.lowerBound)
+        row.add(keys.lowerBound)
+        row.add(keys.upperBound)
     }
 }

@@ -2,40 +2,43 @@ package import MeterModel
 
 extension ViewWriter {
     /// Inserts or replaces a device's balance.
-    package func putBalance(_ row: BalanceRow) throws {
-        let statement = try state.statement(.putBalance)
-        let balance = row.balance
-        let digits = row.currency.minorDigits
-        statement.bind(1, Int64(row.deviceID))
-        statement.bind(2, row.currency.code)
-        statement.bind(3, balance.roundedText(minorDigits: digits))
-        state.bind(balance.roundedMinorUnits(minorDigits: digits), to: statement, 4)
-        state.scratch.removeAll(reserving: 256)
-        bind(balance, to: statement, 5)
-        bind(row.charges, to: statement, 6)
-        bind(row.topUps, to: statement, 7)
-        statement.bind(8, row.asOf?.milliseconds)
-        try statement.run()
+    package func putBalance(_ balance: BalanceRow) throws {
+        let row = try rows.row(.putBalance, key: Int64(balance.deviceID))
+        let digits = balance.currency.minorDigits
+        row.add(Int64(balance.deviceID))
+        row.add(balance.currency.code)
+        row.add(balance.balance.roundedText(minorDigits: digits))
+        row.add(milli: balance.balance.roundedMinorUnits(minorDigits: digits))
+        row.add(balance.balance)
+        row.add(balance.charges)
+        row.add(balance.topUps)
+        row.add(balance.asOf?.milliseconds)
     }
 
     /// Deletes a device's balance, if there is one.
     package func removeBalance(device: UInt32) throws {
-        let statement = try state.statement(.removeBalance)
-        statement.bind(1, Int64(device))
-        try statement.run()
+        try rows.row(.removeBalance, key: Int64(device)).add(Int64(device))
     }
 
     /// Puts `lines` in place of a device's ledger of the local days `[from, to)`; nil is no bound.
     ///
     /// Lines of nothing but 0 are left out. The lines may come in any order; each lies in the span, and no two are of
     /// the same day, kind and period.
+    /// `isFirst`: the device has no lines yet.
     /// - Throws: `ViewError.tooManyLedgerLines` where a day has more than 4096.
-    package func replaceLedgerDays(device: UInt32, from: LocalDate?, to: LocalDate?, lines: [LedgerLine]) throws {
+    package func replaceLedgerDays(
+        device: UInt32,
+        from: LocalDate?,
+        to: LocalDate?,
+        isFirst: Bool = false,
+        lines: [LedgerLine]
+    ) throws {
         let keys = LedgerKey.range(device: device, from: from, to: to)
-        let deletion = try state.statement(.deleteLedger)
-        deletion.bind(1, keys.lowerBound)
-        deletion.bind(2, keys.upperBound)
-        try deletion.run()
+        if !isFirst {
+            let deletion = try rows.row(.deleteLedger, key: keys.lowerBound)
+            deletion.add(keys.lowerBound)
+            deletion.add(keys.upperBound)
+        }
         var day: LocalDate?
         var ordinal = 0
         for line in ledgerOrder(lines) where !line.isNothing {
@@ -51,27 +54,19 @@ extension ViewWriter {
     }
 
     private func insert(_ line: LedgerLine, id: Int64, device: UInt32) throws {
-        let statement = try state.statement(.putLedger)
-        state.scratch.removeAll(reserving: 256)
-        statement.bind(1, id)
-        statement.bind(2, Int64(device))
-        state.bindText(to: statement, 3) { $0.append(day: line.day) }
-        state.bindText(to: statement, 4) { $0.append(line.kind.rawValue) }
-        statement.bind(5, line.period)
-        if let quantity = line.quantityMilli {
-            state.bind(quantity, to: statement, 6)
-        } else {
-            statement.bindNull(6)
-        }
+        let row = try rows.row(.putLedger, key: id)
+        row.add(id)
+        row.add(Int64(device))
+        row.add { $0.append(day: line.day) }
+        row.add(line.kind.rawValue)
+        row.add(line.period)
+        if let quantity = line.quantityMilli { row.add(milli: quantity) } else { row.addNull() }
         if let price = line.price {
-            state.bindText(to: statement, 7) {
-                $0.append(decimal: price.coefficient, fractionDigits: price.fractionDigits)
-            }
+            row.add { $0.append(decimal: price.coefficient, fractionDigits: price.fractionDigits) }
         } else {
-            statement.bindNull(7)
+            row.addNull()
         }
-        bind(line.amount, to: statement, 8)
-        try statement.run()
+        row.add(line.amount)
     }
 
     /// The order of output: day, kind, period, texts by their bytes and none first.
@@ -85,11 +80,5 @@ extension ViewWriter {
         if a.kind != b.kind { return a.kind.rawValue.utf8.lexicographicallyPrecedes(b.kind.rawValue.utf8) }
         guard let before = a.period, let after = b.period else { return a.period == nil && b.period != nil }
         return before.utf8.lexicographicallyPrecedes(after.utf8)
-    }
-
-    func bind(_ money: Money, to statement: SQLStatement, _ parameter: Int32) {
-        state.bindText(to: statement, parameter) {
-            $0.append(decimal: money.units, fractionDigits: Money.fractionDigits)
-        }
     }
 }

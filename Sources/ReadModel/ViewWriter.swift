@@ -2,14 +2,15 @@ package import MeterModel
 
 /// Writes rows inside one transaction of a store: they show all at once or not at all.
 ///
-/// Good only inside the closure that received it. Rows of hours may wait in a batch until the transaction ends.
+/// Good only inside the closure that received it. Rows may wait, and what SQLite makes of them be told by a later call
+/// or by the transaction.
 package final class ViewWriter {
-    let state: WriterState
+    let rows: RowQueue
     /// Whether rows of hours are kept; if not, they are dropped.
     package private(set) var hoursAreOn: Bool
 
-    init(state: WriterState, hoursAreOn: Bool) {
-        self.state = state
+    init(rows: RowQueue, hoursAreOn: Bool) {
+        self.rows = rows
         self.hoursAreOn = hoursAreOn
     }
 
@@ -33,54 +34,49 @@ package final class ViewWriter {
 
     /// Deletes the rows of hours and keeps none from now on. Only a rebuild brings them back.
     package func turnHoursOff() throws {
-        state.forgetHours()
-        try state.statement(.deleteAllHours).run()
+        _ = try rows.run(.deleteAllHours) { _ in }
         try setMeta(.hours, "off")
         hoursAreOn = false
     }
 
     func setMeta(_ key: ViewMeta.Key, _ value: Int64) throws {
-        let statement = try state.statement(.setMeta)
-        statement.bind(1, key.rawValue)
-        statement.bind(2, value)
-        try statement.run()
+        let row = try rows.row(.setMeta)
+        row.add(key.rawValue)
+        row.add(value)
     }
 
     func setMeta(_ key: ViewMeta.Key, _ value: String) throws {
-        let statement = try state.statement(.setMeta)
-        statement.bind(1, key.rawValue)
-        statement.bind(2, value)
-        try statement.run()
+        let row = try rows.row(.setMeta)
+        row.add(key.rawValue)
+        row.add(value)
     }
 
     // MARK: Devices and series
 
     /// Inserts a device, or updates all but its name.
-    package func putDevice(_ row: DeviceRow) throws {
-        precondition(row.deviceID < 1 << 29, "device out of range")
-        let statement = try state.statement(.putDevice)
-        statement.bind(1, Int64(row.deviceID))
-        statement.bind(2, row.device)
-        statement.bind(3, row.utility?.name)
-        statement.bind(4, row.unit?.symbol)
-        statement.bind(5, row.dimension?.shownUnit.symbol)
-        statement.bind(6, row.timezone)
-        statement.bind(7, row.tariff)
-        statement.bind(8, row.account)
-        statement.bind(9, row.readings)
-        statement.bind(10, row.duplicates)
-        statement.bind(11, row.firstReadAt?.milliseconds)
-        statement.bind(12, row.lastReadAt?.milliseconds)
-        statement.bind(13, row.lastValueMilli)
-        try statement.run()
+    package func putDevice(_ device: DeviceRow) throws {
+        precondition(device.deviceID < 1 << 29, "device out of range")
+        let row = try rows.row(.putDevice)
+        row.add(Int64(device.deviceID))
+        row.add(device.device)
+        row.add(device.utility?.name)
+        row.add(device.unit?.symbol)
+        row.add(device.dimension?.shownUnit.symbol)
+        row.add(device.timezone)
+        row.add(device.tariff)
+        row.add(device.account)
+        row.add(device.readings)
+        row.add(device.duplicates)
+        row.add(device.firstReadAt?.milliseconds)
+        row.add(device.lastReadAt?.milliseconds)
+        row.add(device.lastValueMilli)
     }
 
     /// Inserts a series; one that is there stays as it is.
     package func putSeries(_ series: UInt32, device: UInt32, register: String) throws {
-        let statement = try state.statement(.putSeries)
-        statement.bind(1, Int64(series))
-        statement.bind(2, Int64(device))
-        statement.bind(3, register)
-        try statement.run()
+        let row = try rows.row(.putSeries)
+        row.add(Int64(series))
+        row.add(Int64(device))
+        row.add(register)
     }
 }

@@ -1,28 +1,14 @@
-/// What a store keeps for its writers from one transaction to the next: prepared statements, hour rows that wait for
-/// their batch, and memory for text.
+internal import GRDBSQLite
+
+/// What a store keeps for its writers from one transaction to the next: prepared statements.
 ///
 /// It belongs to the connection that writes, and is used only where that connection is.
 final class WriterState {
-    struct HourRow {
-        var id: Int64
-        var seconds: Int64
-        var quantity: Int64
-        var estimated: Int64
-        var complete: Int64
-    }
-
     let connection: OpaquePointer
-    let scratch = TextScratch(capacity: 2048)
     private var statements = [SQLStatement?](repeating: nil, count: WriterStatement.allCases.count)
-    private let hours: UnsafeMutablePointer<HourRow>
-    private var hourCount = 0
+    private var manyStatements = [SQLStatement?](repeating: nil, count: WriterStatement.allCases.count)
 
-    init(connection: OpaquePointer) {
-        self.connection = connection
-        hours = .allocate(capacity: WriterStatement.hourBatchCount)
-    }
-
-    deinit { hours.deallocate() }
+    init(connection: OpaquePointer) { self.connection = connection }
 
     func statement(_ statement: WriterStatement) throws -> SQLStatement {
         if let prepared = statements[statement.rawValue] { return prepared }
@@ -31,60 +17,53 @@ final class WriterState {
         return prepared
     }
 
-    // MARK: Hours
-
-    @inline(__always)
-    func add(_ row: HourRow) throws {
-        hours[hourCount] = row
-        hourCount += 1
-        if hourCount == WriterStatement.hourBatchCount { try flushHours() }
+    /// The statement that puts `WriterStatement.manyCount` rows.
+    private func many(_ statement: WriterStatement) throws -> SQLStatement {
+        if let prepared = manyStatements[statement.rawValue] { return prepared }
+        let prepared = try SQLStatement(connection, statement.manySQL)
+        manyStatements[statement.rawValue] = prepared
+        return prepared
     }
 
-    /// Writes the rows that wait.
-    func flushHours() throws {
-        let count = hourCount
-        guard count > 0 else { return }
-        hourCount = 0
-        if count == WriterStatement.hourBatchCount {
-            let statement = try statement(.putHours)
-            for index in 0..<count { bind(hours[index], to: statement, first: Int32(index) * 5 + 1) }
-            try statement.run()
-        } else {
-            let statement = try statement(.putHour)
-            for index in 0..<count {
-                bind(hours[index], to: statement, first: 1)
-                try statement.run()
+    /// How many rows the last statement wrote.
+    var changeCount: Int { Int(sqlite3_changes(connection)) }
+
+    /// Runs the statements of a batch, one kind after the other, deletions first.
+    func run(_ batch: RowBatch) throws {
+        guard batch.count > 0 else { return }
+        for statement in WriterStatement.allCases {
+            let stream = batch.streams[statement.rawValue]
+            if stream.rowCount > 0 { try run(statement, stream, batch.text) }
+        }
+    }
+
+    /// Runs a statement for its rows, in order, many at once where it can.
+    private func run(_ statement: WriterStatement, _ stream: RowBatch.Stream, _ text: TextScratch) throws {
+        try stream.cells.withUnsafeBufferPointer { cells in
+            let single = try self.statement(statement)
+            var row = 0
+            var cell = 0
+            while row < stream.rowCount {
+                let takesMany = statement.putsRows && row + WriterStatement.manyCount <= stream.rowCount
+                let prepared = takesMany ? try many(statement) : single
+                for parameter in 0..<prepared.parameterCount {
+                    bind(cells[cell + parameter], text, to: prepared, Int32(parameter + 1))
+                }
+                try prepared.run()
+                cell += prepared.parameterCount
+                row += takesMany ? WriterStatement.manyCount : 1
             }
         }
     }
 
-    /// Forgets the rows that wait: their transaction failed.
-    func forgetHours() { hourCount = 0 }
-
     @inline(__always)
-    private func bind(_ row: HourRow, to statement: SQLStatement, first: Int32) {
-        statement.bind(first, row.id)
-        statement.bind(first + 1, row.seconds)
-        statement.bind(first + 2, row.quantity)
-        statement.bind(first + 3, row.estimated)
-        statement.bind(first + 4, row.complete)
-    }
-
-    // MARK: Values
-
-    /// Binds a `_milli` column: an integer, or the text of one that outgrew 64 bits.
-    func bind(_ quantity: Int128, to statement: SQLStatement, _ parameter: Int32) {
-        if let value = Int64(exactly: quantity) {
-            statement.bind(parameter, value)
-        } else {
-            statement.bind(parameter, String(quantity))
+    private func bind(_ cell: RowBatch.Cell, _ text: TextScratch, to statement: SQLStatement, _ parameter: Int32) {
+        switch cell.byteCount {
+        case RowBatch.Cell.integer: statement.bind(parameter, cell.value)
+        case RowBatch.Cell.null: statement.bindNull(parameter)
+        default:
+            let start = Int(cell.value)
+            statement.bind(parameter, borrowing: text.bytes(from: start, to: start + Int(cell.byteCount)))
         }
-    }
-
-    /// Binds what `write` appends to the scratch. The scratch must have been emptied with room for the whole row.
-    func bindText(to statement: SQLStatement, _ parameter: Int32, _ write: (TextScratch) -> Void) {
-        let offset = scratch.count
-        write(scratch)
-        statement.bind(parameter, borrowing: scratch.bytes(from: offset, to: scratch.count))
     }
 }

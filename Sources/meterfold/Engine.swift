@@ -32,8 +32,12 @@ final class Engine {
         /// Log what comes, and leave the views for later.
         case logOnly
 
-        var isLogOnly: Bool {
-            if case .logOnly = self { true } else { false }
+        /// Whether what the log defines is not needed at once.
+        var putsStateOff: Bool {
+            switch self {
+            case .logOnly, .newViews: true
+            case .anything, .facts, .views: false
+            }
         }
     }
 
@@ -63,7 +67,7 @@ final class Engine {
             directory: directory.path,
             configuration: configuration.log,
             lockDescription: CommandLine.arguments.joined(separator: " "),
-            readsState: !task.isLogOnly
+            readsState: !task.putsStateOff
         )
         writer = opened.writer
         for finding in opened.report.findings { Terminal.error("meterfold: \(finding)") }

@@ -27,7 +27,7 @@ struct RebuildCommand: AsyncParsableCommand {
         let head = engine.writer.head
         let freshPath = directory.views + ".fresh"
         Views.remove(freshPath)
-        let fresh = try ViewStore.open(path: freshPath, hours: engine.configuration.keepsHours)
+        let fresh = try ViewStore.begin(path: freshPath, hours: engine.configuration.keepsHours)
         let progress = Progress("rebuilding", total: head.rawValue, unit: "events")
         let start = SystemClock.uptimeSeconds()
         if head > .origin {
@@ -51,8 +51,7 @@ struct RebuildCommand: AsyncParsableCommand {
             finding = .compared(comparison, seconds: SystemClock.uptimeSeconds() - compareStart)
             try old.checkpoint()
         }
-        try fresh.checkpoint()
-        try fresh.close()
+        try fresh.finish()
         try engine.close()
         try RebuildReport.swap(freshPath, directory.views, keepsOld: !isEqual)
         if let formerZones, !formerZones.isEmpty, formerZones != engine.zones.version {

@@ -42,19 +42,7 @@ struct BucketPassTests {
     func bruteForce(seed: UInt64) throws {
         var random = TestRandom(seed: seed)
         let zone = try #require(testZones.rules(of: random.pick(FleetHistory.zones)))
-        let centre = Int64(try #require(LocalDate(random.pick(BucketPassTests.days))).dayNumber) * Milliseconds.day
-        var intervals: [MeteredInterval] = []
-        var at = centre - random.int(0...(2 * Milliseconds.day))
-        for _ in 0..<12 {
-            let start = random.oneIn(4) ? at + random.int(1...30_000_000) : at
-            at = start + random.pick([900_000, 3_600_000, 7_200_001, 40_000_000, 90_000_000])
-            if random.oneIn(3) { at -= at % Milliseconds.hour }
-            guard at > start else {
-                at = start
-                continue
-            }
-            intervals.append(MeteredInterval(start: start, end: at, quantity: random.int(0...10_000_000)))
-        }
+        let intervals = try randomIntervals(&random)
         let first = try #require(intervals.first?.start)
         let last = try #require(intervals.last?.end)
         let from = random.int(first...(last - 1))
@@ -86,6 +74,61 @@ struct BucketPassTests {
             #expect(bucket == filled(bucket, intervals))
         }
         checkNoneMissing(pass.sink, span, zone, intervals)
+    }
+
+    @Test("go on from a month's sum as if they had seen all of it", arguments: 0..<200 as Range<UInt64>)
+    func resumption(seed: UInt64) throws {
+        var random = TestRandom(seed: seed)
+        let zone = try #require(testZones.rules(of: random.pick(FleetHistory.zones)))
+        let intervals = try randomIntervals(&random)
+        let end = try #require(intervals.last?.end)
+        var sum: MonthSum?
+        var next = 0
+        while next < intervals.count {
+            let upTo = next + Int(random.int(1...Int64(intervals.count - next)))
+            let span = (start: intervals[next].start, end: intervals[upTo - 1].end)
+            var pass = BucketPass(
+                span: span,
+                ledgerDays: nil,
+                zone: zone,
+                schedule: nil,
+                gapAfter: 6 * Milliseconds.hour,
+                cutsHours: true,
+                sink: Gathered()
+            )
+            if let sum { pass.resume(sum, span: span) }
+            let known = intervals[..<upTo].filter { $0.end > pass.wantedFrom }
+            for interval in known { pass.take(interval) }
+            sum = pass.monthSum
+            pass.finish()
+            #expect(!pass.sink.isTwice, "seed \(seed)")
+            let all = Array(intervals[..<upTo])
+            for bucket in Array(pass.sink.hours.values) + pass.sink.days.values + pass.sink.months.values {
+                #expect(bucket == filled(bucket, all), "seed \(seed)")
+            }
+            checkNoneMissing(pass.sink, span, zone, all)
+            #expect(sum?.countedUpTo == intervals[upTo - 1].end)
+            next = upTo
+        }
+        #expect(sum?.countedUpTo == end)
+    }
+
+    /// Twelve intervals at most, around a day that is out of the ordinary in some zone.
+    private func randomIntervals(_ random: inout TestRandom) throws -> [MeteredInterval] {
+        let centre = Int64(try #require(LocalDate(random.pick(BucketPassTests.days))).dayNumber) * Milliseconds.day
+        var intervals: [MeteredInterval] = []
+        var at = centre - random.int(0...(2 * Milliseconds.day))
+        for _ in 0..<12 {
+            let start = random.oneIn(4) ? at + random.int(1...30_000_000) : at
+            at = start + random.pick([900_000, 3_600_000, 7_200_001, 40_000_000, 90_000_000])
+            if random.oneIn(3) { at -= at % Milliseconds.hour }
+            guard at > start else {
+                at = start
+                continue
+            }
+            intervals.append(MeteredInterval(start: start, end: at, quantity: random.int(0...10_000_000)))
+        }
+        return intervals
     }
 
     /// What intervals put into a bucket, each by its own cuts.

@@ -235,7 +235,7 @@ final class Pipeline {
         through last: Position? = nil,
         asOf: Instant? = nil,
         scope: DeviceScope? = nil,
-        gatherCapacity: Int = ReadingGather.usualCapacity
+        gatherCapacity: Int = ViewProjector.usualGatherCapacity
     ) throws -> ViewStore {
         let fresh = try ViewStore.inMemory()
         let projector = ViewProjector(

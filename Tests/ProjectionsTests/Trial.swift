@@ -34,7 +34,7 @@ struct Trial {
             if let text = difference(rows, oracle.rows(query.reference)) { return "\(query.rawValue): \(text)" }
         }
         // The store was folded as batches came; made anew, readings are gathered from many of them.
-        for capacity in [ReadingGather.usualCapacity, random.pick([1, 2, 7, 40])] {
+        for capacity in [ViewProjector.usualGatherCapacity, random.pick([1, 2, 7, 40, 400])] {
             let rebuilt = try pipeline.rebuilt(gatherCapacity: capacity)
             let comparison = try ViewComparison.compare(pipeline.store, rebuilt)
             if !comparison.isEqual {

@@ -131,7 +131,7 @@ import Testing
                 #expect(try writer.updatePushJob(outcome, at: Position(11)))
                 row.apply(outcome, at: Position(11))
             }
-            #expect(try ViewReader(connection: writer.state.connection).pushJob(row.job) == row)
+            #expect(try ViewReader(connection: writer.rows.drain().connection).pushJob(row.job) == row)
             var unknown = PushOutcome(
                 kind: .died,
                 job: "W-1/zero/1/crossed",

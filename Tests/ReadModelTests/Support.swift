@@ -78,7 +78,7 @@ func select(_ store: ViewStore, _ sql: String) throws -> [String] {
 
 /// Runs a statement on the writing connection.
 func execute(_ store: ViewStore, _ sql: String) throws {
-    try store.transaction { try SQLStatement($0.state.connection, sql).run() }
+    try store.transaction { try SQLStatement($0.rows.drain().connection, sql).run() }
 }
 
 /// A directory that is removed with the object.

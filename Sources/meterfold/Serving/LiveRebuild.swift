@@ -31,12 +31,15 @@ struct LiveRebuild {
     }
 
     private static func rebuild(_ core: LiveCore, _ path: String) throws -> RebuildReport {
-        let store = try ViewStore.open(path: path, hours: core.configuration.keepsHours)
+        let begun = try ViewStore.begin(path: path, hours: core.configuration.keepsHours)
         // Safety: used by one thread at a time: this one until the projector's takes over while this one waits.
-        nonisolated(unsafe) let projector = ViewProjector(store: store, zones: core.zones)
+        nonisolated(unsafe) let projector = ViewProjector(store: begun, zones: core.zones)
         nonisolated(unsafe) let reader = try EventLogReader(directory: core.directory.path)
         nonisolated(unsafe) var known = try projector.fold(reader, through: core.intake.durablePosition)
         try projector.commit(chain: reader.chain.bytes)
+        try begun.finish()
+        let store = try ViewStore.open(path: path, hours: core.configuration.keepsHours)
+        projector.goOn(in: store)
         return try core.projector.performAndWait(after: .origin, afterCommit: true) { inUse, _ in
             // The rest, up to where the views in use are folded.
             try projector.goOn(reader, through: inUse.position, directory: &known)

@@ -1,0 +1,142 @@
+/// How a chunk of entries is packed: differences of differences, for meters are read at a steady pace.
+///
+/// | bytes | meaning |
+/// |---|---|
+/// | 1 | bit 0: times are whole seconds apart; bit 1: values are thousands apart; bit 2: all have the same kind |
+/// | varint | the first value |
+/// | varint | the first entry's word: position and kind, which is status, quality and role |
+/// | varint | of each later entry: its time's step, less the step before |
+/// | varint | its value's step |
+/// | varint | its position's step, less the step before |
+/// | 2 | its kind; not where bit 2 says so |
+///
+/// Varints are zigzag, 7 bits a byte, low bits first. The first time is the chunk's own; steps in seconds or thousands
+/// where the bits say so. It is never written anywhere, and may change at any time.
+enum PackedEntries {
+    private static let timesAreSeconds: UInt8 = 1
+    private static let valuesAreThousands: UInt8 = 2
+    private static let kindsAreAlike: UInt8 = 4
+
+    /// Appends entries to `bytes`.
+    /// - Precondition: there is one.
+    static func pack(_ entries: UnsafeBufferPointer<SeriesEntry>, to bytes: inout ContiguousArray<UInt8>) {
+        let first = entries[0]
+        var form = timesAreSeconds | valuesAreThousands | kindsAreAlike
+        for i in 1..<max(1, entries.count) {
+            if (entries[i].at &- entries[i - 1].at) % 1000 != 0 { form &= ~timesAreSeconds }
+            if (entries[i].value &- entries[i - 1].value) % 1000 != 0 { form &= ~valuesAreThousands }
+            if entries[i].rawWord & 0xFFFF != first.rawWord & 0xFFFF { form &= ~kindsAreAlike }
+        }
+        bytes.append(form)
+        append(first.value, to: &bytes)
+        append(Int64(bitPattern: first.rawWord), to: &bytes)
+        let timeScale: Int64 = form & timesAreSeconds != 0 ? 1000 : 1
+        let valueScale: Int64 = form & valuesAreThousands != 0 ? 1000 : 1
+        var (timeStep, positionStep): (Int64, Int64) = (0, 0)
+        for i in 1..<max(1, entries.count) {
+            let (before, entry) = (entries[i - 1], entries[i])
+            let time = (entry.at &- before.at) / timeScale
+            let position = Int64(entry.position) &- Int64(before.position)
+            append(time &- timeStep, to: &bytes)
+            append((entry.value &- before.value) / valueScale, to: &bytes)
+            append(position &- positionStep, to: &bytes)
+            if form & kindsAreAlike == 0 {
+                bytes.append(UInt8(truncatingIfNeeded: entry.rawWord))
+                bytes.append(UInt8(truncatingIfNeeded: entry.rawWord >> 8))
+            }
+            (timeStep, positionStep) = (time, position)
+        }
+    }
+
+    /// Unpacks `count` entries that `pack` wrote at `bytes`; the first is of `firstAt`.
+    static func unpack(
+        _ bytes: UnsafePointer<UInt8>,
+        count: Int,
+        firstAt: Int64,
+        into out: UnsafeMutablePointer<SeriesEntry>
+    ) {
+        var bytes = bytes
+        let form = bytes[0]
+        bytes += 1
+        var value = read(&bytes)
+        let word = UInt64(bitPattern: read(&bytes))
+        var at = firstAt
+        var position = Int64(word >> 16)
+        var kind = word & 0xFFFF
+        out[0] = SeriesEntry(at: at, value: value, word: word)
+        let timeScale: Int64 = form & timesAreSeconds != 0 ? 1000 : 1
+        let valueScale: Int64 = form & valuesAreThousands != 0 ? 1000 : 1
+        var (timeStep, positionStep): (Int64, Int64) = (0, 0)
+        for i in 1..<max(1, count) {
+            timeStep &+= read(&bytes)
+            at &+= timeStep &* timeScale
+            value &+= read(&bytes) &* valueScale
+            positionStep &+= read(&bytes)
+            position &+= positionStep
+            if form & kindsAreAlike == 0 {
+                kind = UInt64(bytes[0]) | UInt64(bytes[1]) << 8
+                bytes += 2
+            }
+            out[i] = SeriesEntry(at: at, value: value, word: UInt64(position) << 16 | kind)
+        }
+    }
+
+    @inline(__always)
+    private static func append(_ number: Int64, to bytes: inout ContiguousArray<UInt8>) {
+        var rest = UInt64(bitPattern: number << 1 ^ number >> 63)
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(truncatingIfNeeded: rest))
+    }
+
+    @inline(__always)
+    private static func read(_ bytes: inout UnsafePointer<UInt8>) -> Int64 {
+        var number: UInt64 = 0
+        var shift: UInt64 = 0
+        while bytes[0] >= 0x80 {
+            number |= UInt64(bytes[0] & 0x7F) << shift
+            shift += 7
+            bytes += 1
+        }
+        number |= UInt64(bytes[0]) << shift
+        bytes += 1
+        return Int64(bitPattern: number >> 1) ^ -Int64(bitPattern: number & 1)
+    }
+}
+
+/// The chunk of entries that was unpacked last, of whatever series: who goes through one unpacks each chunk once.
+///
+/// Invariants: `entries` are those of the chunk that `version` and `chunk` name; a version is given once.
+final class UnpackedChunk {
+    private let entries = UnsafeMutablePointer<SeriesEntry>.allocate(capacity: SeriesEntries.chunkCount)
+    private var version: UInt64 = 0
+    private var chunk = -1
+    private var lastVersion: UInt64 = 0
+
+    init() {}
+
+    deinit { entries.deallocate() }
+
+    /// A name for packed entries as they are now.
+    func makeVersion() -> UInt64 {
+        lastVersion += 1
+        return lastVersion
+    }
+
+    /// The entries of a chunk; `unpack` is called where they are not at hand. Valid until the next call.
+    @inline(__always)
+    func entries(
+        ofChunk chunk: Int,
+        version: UInt64,
+        _ unpack: (UnsafeMutablePointer<SeriesEntry>) -> Void
+    ) -> UnsafePointer<SeriesEntry> {
+        if version != self.version || chunk != self.chunk {
+            unpack(entries)
+            self.version = version
+            self.chunk = chunk
+        }
+        return UnsafePointer(entries)
+    }
+}

@@ -1,0 +1,150 @@
+/// The standing readings of a register in order of time, in little memory: the last as they are, the others packed in
+/// chunks.
+///
+/// Readings come at the end as a rule, and what comes late comes not very late. Where the past is changed, it is
+/// unpacked from there on, and more is kept unpacked from then on: so history told in any order costs each reading
+/// about the same.
+///
+/// Invariants: entries `0..<packedCount` lie in `chunks`, each of `chunkCount`, their bytes one after the other in
+/// `packed`; the others in `recent`. `version` names what is packed, and changes with it.
+struct SeriesEntries {
+    static let chunkCount = 32
+    /// The least that is kept unpacked.
+    private static let recentCount = 8
+
+    private struct Chunk {
+        var firstAt: Int64
+        /// Where its bytes begin.
+        var offset: Int
+    }
+
+    private let unpackedChunk: UnpackedChunk
+    private var chunks: ContiguousArray<Chunk> = []
+    private var packed: ContiguousArray<UInt8> = []
+    private var recent = GapArray<SeriesEntry>()
+    private var version: UInt64 = 0
+    /// How many of the last entries stay unpacked when others are packed.
+    private var keptCount = SeriesEntries.recentCount
+
+    /// - Parameter unpackedChunk: may be shared by all series of one thread.
+    init(_ unpackedChunk: UnpackedChunk) { self.unpackedChunk = unpackedChunk }
+
+    private var packedCount: Int { chunks.count * SeriesEntries.chunkCount }
+    var count: Int { packedCount + recent.count }
+    var isEmpty: Bool { chunks.isEmpty && recent.isEmpty }
+    var last: SeriesEntry? { recent.isEmpty ? (isEmpty ? nil : self[count - 1]) : recent.last }
+
+    subscript(i: Int) -> SeriesEntry {
+        @inline(__always) get {
+            let packedCount = packedCount
+            return i >= packedCount ? recent[i - packedCount] : unpacked(i)
+        }
+        set {
+            if i < packedCount { unpack(from: i) }
+            recent[i - packedCount] = newValue
+        }
+    }
+
+    /// The first and the end of the indexes at which the first entry that is not before an instant may stand, its end
+    /// included.
+    func bounds(at instant: Int64) -> (low: Int, high: Int) {
+        if chunks.isEmpty || !recent.isEmpty && recent[0].at < instant { return (packedCount, count) }
+        // Several entries may stand at one instant, in two chunks.
+        let before = chunks.partitioned { $0.firstAt < instant }
+        let upTo = chunks.partitioned { $0.firstAt <= instant }
+        let high = upTo < chunks.count ? upTo * SeriesEntries.chunkCount : count
+        return (max(0, before - 1) * SeriesEntries.chunkCount, high)
+    }
+
+    mutating func append(_ entry: SeriesEntry) { append(count: 1) { _ in entry } }
+
+    /// Appends `count` entries; `entry` makes them by their number, from 0.
+    @inline(__always)
+    mutating func append(count: Int, _ entry: (Int) -> SeriesEntry) {
+        if recent.count >= keptCount + SeriesEntries.chunkCount { pack() }
+        recent.append(count: count, entry)
+    }
+
+    /// - Precondition: `0 <= i <= count`.
+    mutating func insert(_ entry: SeriesEntry, at i: Int) {
+        if i < packedCount { unpack(from: i) }
+        recent.insert(entry, at: i - packedCount)
+    }
+
+    /// - Precondition: `0 <= i < count`.
+    mutating func remove(at i: Int) {
+        if i < packedCount { unpack(from: i) }
+        recent.remove(at: i - packedCount)
+    }
+
+    mutating func removeAll() { self = SeriesEntries(unpackedChunk) }
+
+    // MARK: Packing
+
+    /// Packs as many whole chunks as leave `keptCount` entries.
+    private mutating func pack() {
+        let size = SeriesEntries.chunkCount
+        let chunkCount = (recent.count - keptCount) / size
+        withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: size) { chunk in
+            for k in 0..<chunkCount {
+                for i in 0..<size { chunk[i] = recent[k * size + i] }
+                chunks.append(Chunk(firstAt: chunk[0].at, offset: packed.count))
+                PackedEntries.pack(UnsafeBufferPointer(chunk), to: &packed)
+            }
+        }
+        var rest: ContiguousArray<SeriesEntry> = []
+        rest.reserveCapacity(keptCount + size)
+        for i in chunkCount * size..<recent.count { rest.append(recent[i]) }
+        recent = GapArray(rest)
+        version = unpackedChunk.makeVersion()
+        keptCount = max(SeriesEntries.recentCount, keptCount - keptCount / 4)
+    }
+
+    /// Unpacks every chunk from that of an entry on.
+    private mutating func unpack(from i: Int) {
+        let size = SeriesEntries.chunkCount
+        let first = i / size
+        var entries: ContiguousArray<SeriesEntry> = []
+        entries.reserveCapacity(2 * (count - first * size))
+        for k in first..<chunks.count {
+            for entry in UnsafeBufferPointer(start: unpackedEntries(ofChunk: k), count: size) { entries.append(entry) }
+        }
+        for k in 0..<recent.count { entries.append(recent[k]) }
+        packed.removeLast(packed.count - chunks[first].offset)
+        chunks.removeLast(chunks.count - first)
+        recent = GapArray(entries)
+        version = unpackedChunk.makeVersion()
+        keptCount = max(keptCount, 2 * recent.count)
+    }
+
+    private func unpacked(_ i: Int) -> SeriesEntry {
+        unpackedEntries(ofChunk: i / SeriesEntries.chunkCount)[i % SeriesEntries.chunkCount]
+    }
+
+    private func unpackedEntries(ofChunk k: Int) -> UnsafePointer<SeriesEntry> {
+        unpackedChunk.entries(ofChunk: k, version: version) { out in
+            packed.withUnsafeBufferPointer { bytes in
+                guard let start = bytes.baseAddress else { return }
+                PackedEntries.unpack(
+                    start + chunks[k].offset,
+                    count: SeriesEntries.chunkCount,
+                    firstAt: chunks[k].firstAt,
+                    into: out
+                )
+            }
+        }
+    }
+}
+
+extension ContiguousArray {
+    /// How many elements at the front match; those that do not all come behind.
+    fileprivate func partitioned(_ matches: (Element) -> Bool) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if matches(self[middle]) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

@@ -1,0 +1,99 @@
+import MeterModel
+
+/// Rows on their way to SQLite, by statement: what is bound to each, in memory that is used again and again.
+///
+/// A batch runs deletions first and then each table's rows together, whatever the order in which they came; `mayTake`
+/// says where that would make a difference.
+///
+/// Invariants: of `streams` the one of a statement has as many cells a row as the statement has parameters, in their
+/// order; a text's bytes lie in `text` at its cell's value; `count` is that of the rows of all streams.
+final class RowBatch {
+    /// What is bound to one parameter.
+    struct Cell: BitwiseCopyable {
+        /// The integer, or where the text begins.
+        var value: Int64
+        /// Of a text; else one of those below.
+        var byteCount: Int32
+
+        static let integer: Int32 = -1
+        static let null: Int32 = -2
+    }
+
+    /// The rows of one statement.
+    struct Stream {
+        var cells: ContiguousArray<Cell> = []
+        var rowCount = 0
+        /// The greatest first value of a row.
+        var greatestKey = Int64.min
+    }
+
+    private(set) var streams = [Stream](repeating: Stream(), count: WriterStatement.allCases.count)
+    private(set) var count = 0
+    let text = TextScratch(capacity: 1 << 16)
+    private var current = 0
+
+    /// A batch of so many rows is full: enough that rows of each table can go many at once.
+    static let capacity = 8192
+
+    var isFull: Bool { count >= RowBatch.capacity }
+
+    func removeAll() {
+        for i in streams.indices where streams[i].rowCount > 0 {
+            streams[i].cells.removeAll(keepingCapacity: true)
+            streams[i].rowCount = 0
+            streams[i].greatestKey = Int64.min
+        }
+        text.removeAll()
+        count = 0
+    }
+
+    /// Whether a row may join these. A deletion comes before all that is put, so it must find nothing among these that
+    /// it means; `key` is the least first value of what it deletes.
+    @inline(__always)
+    func mayTake(_ statement: WriterStatement, key: Int64) -> Bool {
+        guard let put = statement.deletesWhatIsPutBy else { return true }
+        return streams[put.rawValue].greatestKey < key
+    }
+
+    /// Begins a row; its values follow, each with a call of `add`. `key` is the first of them.
+    @inline(__always)
+    func begin(_ statement: WriterStatement, key: Int64) {
+        current = statement.rawValue
+        streams[current].rowCount += 1
+        streams[current].greatestKey = max(streams[current].greatestKey, key)
+        count += 1
+    }
+
+    @inline(__always)
+    private func add(_ cell: Cell) { streams[current].cells.append(cell) }
+
+    @inline(__always)
+    func add(_ value: Int64) { add(Cell(value: value, byteCount: Cell.integer)) }
+
+    func add(_ value: Int64?) {
+        if let value { add(value) } else { addNull() }
+    }
+
+    func addNull() { add(Cell(value: 0, byteCount: Cell.null)) }
+
+    func add(_ text: String?) {
+        guard let text else { return addNull() }
+        add { $0.append(text) }
+    }
+
+    /// Adds the text that `write` appends.
+    @inline(__always)
+    func add(_ write: (TextScratch) -> Void) {
+        let start = text.count
+        write(text)
+        add(Cell(value: Int64(start), byteCount: Int32(text.count - start)))
+    }
+
+    /// Adds a `_milli` column: an integer, or the text of one that outgrew 64 bits.
+    @inline(__always)
+    func add(milli quantity: Int128) {
+        if let value = Int64(exactly: quantity) { add(value) } else { add(String(quantity)) }
+    }
+
+    func add(_ money: Money) { add { $0.append(decimal: money.units, fractionDigits: Money.fractionDigits) } }
+}

@@ -1,0 +1,103 @@
+import MeterModel
+import Testing
+
+@testable import Projections
+
+@Suite("Packed entries")
+struct SeriesEntriesTests {
+    @Test("are what a plain array holds", arguments: 0..<40 as Range<UInt64>)
+    func twin(seed: UInt64) {
+        var random = TestRandom(seed: seed)
+        var entries = SeriesEntries(UnpackedChunk())
+        var plain: [SeriesEntry] = []
+        let lateness = random.pick([1, 40, 400, 4000] as [Int64])
+        for _ in 0..<3000 {
+            change(&entries, &plain, lateness: lateness, &random)
+            #expect(entries.count == plain.count, "seed \(seed)")
+            guard !plain.isEmpty else { continue }
+            let i = Int(random.int(0...Int64(plain.count - 1)))
+            #expect(isSame(entries[i], plain[i]), "seed \(seed), index \(i)")
+        }
+        #expect(entries.isEmpty == plain.isEmpty)
+        #expect(plain.indices.allSatisfy { isSame(entries[$0], plain[$0]) }, "seed \(seed)")
+        for at in [Int64.min, -1, 0, plain.last?.at ?? 0, Int64.max] + plain.map(\.at) {
+            let first = plain.firstIndex { $0.at >= at } ?? plain.count
+            let (low, high) = entries.bounds(at: at)
+            #expect(low <= first && first <= high && high <= plain.count, "seed \(seed), at \(at)")
+        }
+    }
+
+    @Test("share the unpacked chunk between series")
+    func sharing() {
+        let chunk = UnpackedChunk()
+        var all = (0..<3).map { _ in SeriesEntries(chunk) }
+        for i in 0..<500 {
+            for k in all.indices {
+                all[k].append(SeriesEntry(at: Int64(i) * 1000, value: Int64(i * (k + 1)), position: UInt64(i * 3 + k)))
+            }
+        }
+        for i in 0..<500 {
+            for k in all.indices { #expect(all[k][i].value == Int64(i * (k + 1))) }
+        }
+        var copy = all[0]
+        copy[3].value = -7
+        #expect(copy[3].value == -7)
+        #expect(all[0][3].value == 3)
+        #expect(copy[499].value == 499)
+    }
+
+    private func isSame(_ a: SeriesEntry, _ b: SeriesEntry) -> Bool {
+        a.at == b.at && a.value == b.value && a.rawWord == b.rawWord
+    }
+
+    /// One change of any kind, mostly an entry that follows.
+    private func change(
+        _ entries: inout SeriesEntries,
+        _ plain: inout [SeriesEntry],
+        lateness: Int64,
+        _ random: inout TestRandom
+    ) {
+        let back = Int(random.int(0...min(lateness, Int64(plain.count))))
+        switch random.int(0...(plain.count > 20 ? 60 : 2)) {
+        case 0...1:
+            var many: [SeriesEntry] = []
+            for _ in 0..<random.int(1...100) { many.append(next(after: many.last ?? plain.last, &random)) }
+            entries.append(count: many.count) { many[$0] }
+            plain += many
+        case 3:
+            let i = plain.count - back
+            let before = i > 0 ? plain[i - 1] : plain.first
+            let value = random.int(-9...1 << 50)
+            let entry = SeriesEntry(at: before?.at ?? 0, value: value, position: 5, role: .exchangeFinal)
+            entries.insert(entry, at: i)
+            plain.insert(entry, at: i)
+        case 4 where back > 0:
+            entries.remove(at: plain.count - back)
+            plain.remove(at: plain.count - back)
+        case 5 where back > 0:
+            entries[plain.count - back].status = .dip
+            plain[plain.count - back].status = .dip
+        case 6 where random.oneIn(20):
+            entries.removeAll()
+            plain.removeAll()
+        default:
+            let entry = next(after: plain.last, &random)
+            entries.append(entry)
+            plain.append(entry)
+        }
+    }
+
+    private func next(after last: SeriesEntry?, _ random: inout TestRandom) -> SeriesEntry {
+        let steady = 900_000 + random.int(0...9) * 1000
+        let step = random.oneIn(50) ? random.int(0...4_000_000_000_000) : steady
+        let further = (last?.value ?? 0) + random.int(0...900) * 1000
+        let value = random.oneIn(50) ? random.int(0...maximumMilliValue) : further
+        return SeriesEntry(
+            at: min((last?.at ?? 1_700_000_000_000) + step, 4_000_000_000_000),
+            value: min(value, maximumMilliValue),
+            position: UInt64(random.int(1...1 << 47)),
+            quality: random.oneIn(30) ? .estimated : .measured,
+            status: random.oneIn(40) ? .wrap : .interval
+        )
+    }
+}
