@@ -1,15 +1,31 @@
 /// Names as small numbers: each distinct byte string gets the next index, from 0, in order of first appearance.
 ///
-/// Invariants: `ends[i]` is where name i stops in `bytes`; `slots` has a power of two of entries, at most half of them
-/// used, each the upper half of a hash above `index + 1` (0 is free), found by linear probing from the hash. Names are
-/// bytes, never normalised. `followers` and `last` only say where to look first: meters are polled in the same order
+/// Invariants: `entries[i]` is name i, which lies in `bytes`; `slots` has a power of two of entries, at most half of
+/// them used, each the upper half of a hash above `index + 1` (0 is free), found by linear probing from the hash. Names
+/// are bytes, never normalised. `follower` and `last` only say where to look first: meters are polled in the same order
 /// again and again, and a name found by its predecessor costs no jump into the slots.
 package struct NameTable: Sendable {
+    /// A name with what tells it from most others at once, two to a cache line.
+    private struct Entry {
+        var ends: Ends
+        var start: Int
+        var count: UInt32
+        /// The name that was interned after it the last time.
+        var follower: UInt32
+    }
+
+    /// The first eight bytes of a name and the last eight, which may overlap; of a shorter one all there is.
+    fileprivate struct Ends {
+        var head: UInt64
+        var tail: UInt64
+    }
+
+    /// Names up to here are told apart by their length and ends alone.
+    private static let shortByteCount = 16
+
     private var bytes: ContiguousArray<UInt8> = []
-    private var ends: ContiguousArray<Int> = []
+    private var entries: ContiguousArray<Entry> = []
     private var slots: ContiguousArray<UInt64>
-    /// Of each name the one that was interned after it the last time.
-    private var followers: ContiguousArray<UInt32> = []
     /// The name interned last.
     private var last = 0
 
@@ -19,20 +35,22 @@ package struct NameTable: Sendable {
         slots = ContiguousArray(repeating: 0, count: capacity)
     }
 
-    package var count: Int { ends.count }
+    package var count: Int { entries.count }
 
     /// The index of a name, new or old.
     package mutating func intern(_ name: UnsafeBufferPointer<UInt8>) -> UInt32 {
-        if last < followers.count {
-            let guess = followers[last]
-            if equals(name, Int(guess)) {
+        let ends = NameTable.ends(of: name)
+        if last < entries.count {
+            let guess = entries[last].follower
+            if isName(Int(guess), name, ends) {
                 last = Int(guess)
                 return guess
             }
         }
-        let hash = NameTable.hash(name)
-        let index = find(name, hash) ?? insert(name, hash)
-        if last < followers.count { followers[last] = index }
+        let hash = NameTable.hash(name, ends)
+        let index = find(name, ends, hash) ?? insert(name, ends, hash)
+        // Names are often met in the order in which they will come again.
+        entries[last].follower = index
         last = Int(index)
         return index
     }
@@ -42,13 +60,44 @@ package struct NameTable: Sendable {
         return name.withUTF8 { intern($0) }
     }
 
+    /// Interns names in order, as one by one; but the memory that each needs is fetched while others wait for theirs.
+    ///
+    /// - Parameter lookups: the names; each gets its index.
+    package mutating func intern(_ lookups: UnsafeMutableBufferPointer<NameLookup>) {
+        let mask = slots.count - 1
+        slots.withUnsafeBufferPointer { slots in
+            for k in 0..<lookups.count {
+                let ends = NameTable.ends(of: lookups[k].name)
+                let hash = NameTable.hash(lookups[k].name, ends)
+                lookups[k].ends = ends
+                lookups[k].hash = hash
+                lookups[k].slot = slots[Int(truncatingIfNeeded: hash) & mask]
+            }
+        }
+        for k in 0..<lookups.count {
+            let (slot, hash) = (lookups[k].slot, lookups[k].hash)
+            if slot != 0, slot >> 32 == hash >> 32 {
+                let guess = UInt32(truncatingIfNeeded: slot) - 1
+                if isName(Int(guess), lookups[k].name, lookups[k].ends) {
+                    lookups[k].index = guess
+                    continue
+                }
+            }
+            let (name, ends) = (lookups[k].name, lookups[k].ends)
+            lookups[k].index = find(name, ends, hash) ?? insert(name, ends, hash)
+        }
+    }
+
     /// Takes in the names of another table from an index on.
     package mutating func intern(_ other: borrowing NameTable, from first: Int = 0) {
         for i in first..<other.count { other.withBytes(of: UInt32(i)) { _ = intern($0) } }
     }
 
     /// The index of a name that is there, else nil.
-    package func index(of name: UnsafeBufferPointer<UInt8>) -> UInt32? { find(name, NameTable.hash(name)) }
+    package func index(of name: UnsafeBufferPointer<UInt8>) -> UInt32? {
+        let ends = NameTable.ends(of: name)
+        return find(name, ends, NameTable.hash(name, ends))
+    }
 
     package func index(of name: String) -> UInt32? {
         var name = name
@@ -62,19 +111,20 @@ package struct NameTable: Sendable {
 
     /// The bytes of a name, for the duration of `body`.
     package func withBytes<R>(of index: UInt32, _ body: (UnsafeBufferPointer<UInt8>) throws -> R) rethrows -> R {
-        let i = Int(index)
-        let start = i == 0 ? 0 : ends[i - 1]
-        return try bytes.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[start..<ends[i]])) }
+        let (start, count) = (entries[Int(index)].start, Int(entries[Int(index)].count))
+        return try bytes.withUnsafeBufferPointer {
+            try body(UnsafeBufferPointer(rebasing: $0[start..<start + count]))
+        }
     }
 
-    private func find(_ name: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt32? {
+    private func find(_ name: UnsafeBufferPointer<UInt8>, _ ends: Ends, _ hash: UInt64) -> UInt32? {
         let mask = slots.count - 1
         var slot = Int(truncatingIfNeeded: hash) & mask
         return slots.withUnsafeBufferPointer { slots in
             while slots[slot] != 0 {
                 if slots[slot] >> 32 == hash >> 32 {
                     let i = UInt32(truncatingIfNeeded: slots[slot]) - 1
-                    if equals(name, Int(i)) { return i }
+                    if isName(Int(i), name, ends) { return i }
                 }
                 slot = (slot + 1) & mask
             }
@@ -82,48 +132,61 @@ package struct NameTable: Sendable {
         }
     }
 
+    /// Whether name i is this one.
     @inline(__always)
-    private func equals(_ name: UnsafeBufferPointer<UInt8>, _ i: Int) -> Bool {
-        let start = i == 0 ? 0 : ends[i - 1]
-        guard ends[i] - start == name.count else { return false }
-        return bytes.withUnsafeBufferPointer { stored in
-            guard let given = name.baseAddress, let known = stored.baseAddress else { return name.isEmpty }
-            return NameTable.equals(UnsafeRawPointer(given), UnsafeRawPointer(known + start), name.count)
+    private func isName(_ i: Int, _ name: UnsafeBufferPointer<UInt8>, _ ends: Ends) -> Bool {
+        entries.withUnsafeBufferPointer { entries in
+            guard entries[i].ends.head == ends.head, entries[i].ends.tail == ends.tail,
+                Int(entries[i].count) == name.count
+            else { return false }
+            return name.count <= NameTable.shortByteCount || hasMiddle(of: name, at: entries[i].start)
         }
     }
 
-    /// Eight bytes at a step, the last step overlapping the one before.
-    @inline(__always)
-    private static func equals(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
-        guard count >= 8 else {
-            var difference: UInt8 = 0
-            for j in 0..<count {
-                difference |= a.load(fromByteOffset: j, as: UInt8.self) ^ b.load(fromByteOffset: j, as: UInt8.self)
+    /// Whether what lies between the ends of a long name stands at `start` too.
+    private func hasMiddle(of name: UnsafeBufferPointer<UInt8>, at start: Int) -> Bool {
+        bytes.withUnsafeBufferPointer { stored in
+            guard let given = name.baseAddress, let known = stored.baseAddress else { return false }
+            let (a, b) = (UnsafeRawPointer(given), UnsafeRawPointer(known + start))
+            var j = 8
+            while j < name.count - 8 {
+                if NameTable.word(a, j) != NameTable.word(b, j) { return false }
+                j += 8
             }
-            return difference == 0
+            return true
         }
-        var j = 0
-        while j + 8 < count {
-            if word(a, j) != word(b, j) { return false }
-            j += 8
-        }
-        return word(a, count - 8) == word(b, count - 8)
     }
 
     @inline(__always)
     private static func word(_ p: UnsafeRawPointer, _ offset: Int) -> UInt64 {
-        p.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        UInt64(littleEndian: p.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
-    private mutating func insert(_ name: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt32 {
-        precondition(ends.count < Int(UInt32.max) - 1, "more than 2^32 names")
+    @inline(__always)
+    private static func ends(of name: UnsafeBufferPointer<UInt8>) -> Ends {
+        guard let base = name.baseAddress else { return Ends(head: 0, tail: 0) }
+        let raw = UnsafeRawPointer(base)
+        if name.count >= 8 { return Ends(head: word(raw, 0), tail: word(raw, name.count - 8)) }
+        if name.count >= 4 {
+            let first = UInt32(littleEndian: raw.loadUnaligned(as: UInt32.self))
+            let last = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: name.count - 4, as: UInt32.self))
+            return Ends(head: UInt64(last) << 32 | UInt64(first), tail: 0)
+        }
+        var all: UInt64 = 0
+        for byte in name { all = all << 8 | UInt64(byte) }
+        return Ends(head: all, tail: 0)
+    }
+
+    private mutating func insert(_ name: UnsafeBufferPointer<UInt8>, _ ends: Ends, _ hash: UInt64) -> UInt32 {
+        precondition(entries.count < Int(UInt32.max) - 1, "more than 2^32 names")
+        precondition(name.count < Int(UInt32.max), "a name of more than 2^32 bytes")
+        // Until another one comes after it, itself.
+        let follower = UInt32(entries.count)
+        entries.append(Entry(ends: ends, start: bytes.count, count: UInt32(name.count), follower: follower))
         bytes.append(contentsOf: name)
-        ends.append(bytes.count)
-        // Names are often met in the order in which they will come again.
-        followers.append(UInt32(ends.count - 1))
-        if ends.count * 2 > slots.count { grow() }
-        place(UInt32(ends.count), hash)
-        return UInt32(ends.count - 1)
+        if entries.count * 2 > slots.count { grow() }
+        place(UInt32(entries.count), hash)
+        return UInt32(entries.count - 1)
     }
 
     private mutating func place(_ entry: UInt32, _ hash: UInt64) {
@@ -136,25 +199,25 @@ package struct NameTable: Sendable {
     /// Twice the slots, and all names but the newest in them.
     private mutating func grow() {
         slots = ContiguousArray(repeating: 0, count: slots.count * 2)
-        for i in 0..<ends.count - 1 { place(UInt32(i + 1), withBytes(of: UInt32(i)) { NameTable.hash($0) }) }
+        for i in 0..<entries.count - 1 {
+            let ends = entries[i].ends
+            place(UInt32(i + 1), withBytes(of: UInt32(i)) { NameTable.hash($0, ends) })
+        }
     }
 
-    /// Eight bytes at a step, each multiplied and folded; the same on every run and machine.
+    /// The ends, and eight bytes at a step what lies between them, each multiplied and folded; the same on every run
+    /// and machine.
     @inline(__always)
-    static func hash(_ name: UnsafeBufferPointer<UInt8>) -> UInt64 {
-        var h: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(name.count)
-        var i = 0
-        let raw = UnsafeRawBufferPointer(name)
-        while i + 8 <= raw.count {
-            h = mix(h ^ UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)))
-            i += 8
+    private static func hash(_ name: UnsafeBufferPointer<UInt8>, _ ends: Ends) -> UInt64 {
+        var h = mix(0x9E37_79B9_7F4A_7C15 ^ UInt64(name.count) ^ ends.head)
+        if name.count > shortByteCount, let base = name.baseAddress {
+            var i = 8
+            while i < name.count - 8 {
+                h = mix(h ^ word(UnsafeRawPointer(base), i))
+                i += 8
+            }
         }
-        var tail: UInt64 = 0
-        while i < raw.count {
-            tail = tail << 8 | UInt64(raw[i])
-            i += 1
-        }
-        return mix(h ^ tail)
+        return mix(h ^ ends.tail)
     }
 
     @inline(__always)
@@ -162,4 +225,17 @@ package struct NameTable: Sendable {
         let product = x.multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
         return product.high ^ product.low
     }
+}
+
+/// A name to be interned with others.
+package struct NameLookup {
+    fileprivate let name: UnsafeBufferPointer<UInt8>
+    fileprivate var ends = NameTable.Ends(head: 0, tail: 0)
+    fileprivate var hash: UInt64 = 0
+    fileprivate var slot: UInt64 = 0
+    /// The name's index, once it is interned.
+    package fileprivate(set) var index: UInt32 = 0
+
+    /// - Parameter name: must stay where it is until it is interned.
+    package init(_ name: UnsafeBufferPointer<UInt8>) { self.name = name }
 }

@@ -114,7 +114,7 @@ extension CSVDecoder {
             }
             var value = ReadingValue(coefficient: 0, fractionDigits: 0)
             let point = profile.hasDecimalComma ? UInt8(ascii: ",") : UInt8(ascii: ".")
-            if ReadingValue.scanPlain(base, cell.start, cell.end, point: point, &value) != cell.end
+            if ReadingValue.scanPlain(base, cell.start, cell.end, limit: cell.end, point: point, &value) != cell.end
                 || profile.powerOfTen != 0
             {
                 switch readGenerally(base, cell) {

@@ -13,6 +13,8 @@ package struct CSVDecoder: TelegramDecoder {
     /// Off in tests that hold the two paths against each other.
     private let usesPlainPath: Bool
     private var plan: PlainRowPlan?
+    private var date = RememberedDate()
+    private var devices = PendingDevices()
     private(set) package var hasEnded = false
     var row: CSVRow
     var clock: CivilClock
@@ -64,6 +66,7 @@ package struct CSVDecoder: TelegramDecoder {
         }
         guard var columns else { return cursor }
         decodeRows(chunk, base, &cursor, isLast: isLast, &columns, &names, &batch)
+        devices.settle(&names, &batch)
         self.columns = columns
         return cursor
     }
@@ -115,13 +118,14 @@ package struct CSVDecoder: TelegramDecoder {
     private mutating func appendPlain(
         _ base: UnsafePointer<UInt8>,
         _ line: Line,
+        _ limit: Int,
         _ columnCount: Int,
         _ names: inout TelegramNames,
         _ batch: inout DecodedBatch
     ) -> Bool {
         guard plan != nil else { return false }
-        var scanner = PlainRowScanner(base)
-        guard scanner.scan(line, plan.unsafelyUnwrapped, columnCount: columnCount) else { return false }
+        var scanner = PlainRowScanner(base, limit)
+        guard scanner.scan(line, plan.unsafelyUnwrapped, columnCount: columnCount, &date) else { return false }
         var draft = LineProtocolDecoder.emptyDraft(line)
         if !scanner.register.isEmpty {
             let text = UnsafeBufferPointer(start: base + scanner.register.lowerBound, count: scanner.register.count)
@@ -130,13 +134,12 @@ package struct CSVDecoder: TelegramDecoder {
             if plan.unsafelyUnwrapped.register == ReadingDraft.absent { plan?.register = names.registers.intern(name) }
             draft.register = plan.unsafelyUnwrapped.register
         }
-        let device = UnsafeBufferPointer(start: base + scanner.device.lowerBound, count: scanner.device.count)
-        draft.device = names.devices.intern(device)
         draft.coefficient = scanner.value.coefficient
         draft.fractionDigits = scanner.value.fractionDigits
         draft.unit = scanner.unit != 0 ? scanner.unit : plan.unsafelyUnwrapped.unit
         draft.at = scanner.at
         batch.readings.append(draft)
+        devices.add(base, scanner.device, &names, &batch)
         return true
     }
 
@@ -151,9 +154,12 @@ package struct CSVDecoder: TelegramDecoder {
         _ batch: inout DecodedBatch
     ) {
         while var line = framer.next(chunk, &cursor, isLast: isLast, &batch) {
-            if let count = columns.columnCount, line.isASCII, appendPlain(base, line, count, &names, &batch) {
+            if let count = columns.columnCount, line.isASCII,
+                appendPlain(base, line, chunk.count, count, &names, &batch)
+            {
                 continue
             }
+            devices.settle(&names, &batch)
             switch row.split(base, chunk.count, &line, isLast: isLast, columns, profile.delimiter) {
             case .unfinished:
                 framer.putBack(line)

@@ -10,27 +10,25 @@ enum InstantScanner {
 
     /// RFC 3339 with `Z` or an offset: UTC milliseconds, finer digits floored; nil where it is no such text.
     /// `t`, `z` and a space for the `T` are taken too; a leap second is not.
-    @inline(__always)
     static func rfc3339(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int64? {
-        guard end - start >= 20, base[start + 4] == 0x2D, base[start + 7] == 0x2D, base[start + 13] == 0x3A,
-            base[start + 16] == 0x3A
-        else { return nil }
+        var date = RememberedDate()
+        return rfc3339(base, start, end, &date)
+    }
+
+    /// As above; `date` is that of a text read before, and then of this one.
+    @inline(__always)
+    static func rfc3339(
+        _ base: UnsafePointer<UInt8>,
+        _ start: Int,
+        _ end: Int,
+        _ date: inout RememberedDate
+    ) -> Int64? {
+        guard end - start >= 20 else { return nil }
         let separator = base[start + 10]
-        guard separator == UInt8(ascii: "T") || separator == UInt8(ascii: "t") || separator == 0x20 else { return nil }
-        let century = twoDigits(base, start)
-        let yearOfCentury = twoDigits(base, start + 2)
-        let month = twoDigits(base, start + 5)
-        let day = twoDigits(base, start + 8)
-        let hour = twoDigits(base, start + 11)
-        let minute = twoDigits(base, start + 14)
-        let second = twoDigits(base, start + 17)
-        // What is no digit gave 255 or more, so one test of each limit suffices.
-        guard century <= 99, yearOfCentury <= 99, month &- 1 < 12, hour < 24, minute < 60, second < 60, day &- 1 < 31
+        guard separator == UInt8(ascii: "T") || separator == UInt8(ascii: "t") || separator == 0x20,
+            date.read(base, start), let clock = clock(base, start + 11)
         else { return nil }
-        let year = Int(century) * 100 + Int(yearOfCentury)
-        if day > 28, Int(day) > LocalDate.dayCount(year: year, month: Int(month)) { return nil }
-        var milliseconds = Int64(LocalDate.dayNumber(year: year, month: Int(month), day: Int(day))) * 86_400_000
-        milliseconds += (Int64(hour) * 3600 + Int64(minute) * 60 + Int64(second)) * 1000
+        var milliseconds = date.milliseconds + clock
         var i = start + 19
         if base[i] == 0x2E {
             i += 1
@@ -45,6 +43,20 @@ enum InstantScanner {
         }
         if base[i] | 0x20 == UInt8(ascii: "z") { return i + 1 == end ? milliseconds : nil }
         return offset(base, i, end).map { milliseconds - $0 }
+    }
+
+    /// The milliseconds since midnight of eight bytes `hh:mm:ss`; nil where they are no such text.
+    @inline(__always)
+    private static func clock(_ base: UnsafePointer<UInt8>, _ i: Int) -> Int64? {
+        // Taken off its spelling, a digit's place leaves the digit and a colon's nothing.
+        let text = UInt64(littleEndian: UnsafeRawPointer(base + i).loadUnaligned(as: UInt64.self))
+        let digits = text ^ 0x3030_3A30_303A_3030
+        let isMore = (digits &+ 0x7676_7F76_767F_7676) | digits
+        guard isMore & 0x8080_8080_8080_8080 == 0 else { return nil }
+        let pairs = digits &* 10 &+ digits &>> 8
+        let (hour, minute, second) = (pairs & 0xFF, pairs &>> 24 & 0xFF, pairs &>> 48 & 0xFF)
+        guard hour < 24, minute < 60, second < 60 else { return nil }
+        return Int64((hour &* 60 &+ minute) &* 60 &+ second) &* 1000
     }
 
     /// `+hh:mm` or `-hh:mm` in milliseconds, reaching exactly to `end`.
@@ -116,5 +128,39 @@ enum InstantScanner {
             Refusal(.timeSyntax, "\(name): \"\(excerpt(text))\" is neither RFC 3339 with an offset nor an integer")
         case .range: Refusal(.timeRange, "\(name): \(excerpt(text)) lies outside all time")
         }
+    }
+}
+
+/// The date of the instant read last: the next one is mostly of the same day.
+struct RememberedDate {
+    /// Its text: at first 1970-01-01.
+    private var head: UInt64 = 0x2D31_302D_3037_3931
+    private var tail: UInt16 = 0x3130
+    /// Its midnight, UTC.
+    private(set) var milliseconds: Int64 = 0
+
+    /// Reads ten bytes `yyyy-mm-dd`; false where they are no date, and nothing changes.
+    @inline(__always)
+    mutating func read(_ base: UnsafePointer<UInt8>, _ start: Int) -> Bool {
+        let text = UnsafeRawPointer(base + start)
+        let newHead = UInt64(littleEndian: text.loadUnaligned(as: UInt64.self))
+        let newTail = UInt16(littleEndian: text.loadUnaligned(fromByteOffset: 8, as: UInt16.self))
+        if newHead == head, newTail == tail { return true }
+        guard let midnight = RememberedDate.midnight(base, start) else { return false }
+        (head, tail, milliseconds) = (newHead, newTail, midnight)
+        return true
+    }
+
+    private static func midnight(_ base: UnsafePointer<UInt8>, _ start: Int) -> Int64? {
+        guard base[start + 4] == 0x2D, base[start + 7] == 0x2D else { return nil }
+        let century = InstantScanner.twoDigits(base, start)
+        let yearOfCentury = InstantScanner.twoDigits(base, start + 2)
+        let month = InstantScanner.twoDigits(base, start + 5)
+        let day = InstantScanner.twoDigits(base, start + 8)
+        // What is no digit gave 255 or more, so one test of each limit suffices.
+        guard century <= 99, yearOfCentury <= 99, month &- 1 < 12, day &- 1 < 31 else { return nil }
+        let year = Int(century) * 100 + Int(yearOfCentury)
+        if day > 28, Int(day) > LocalDate.dayCount(year: year, month: Int(month)) { return nil }
+        return Int64(LocalDate.dayNumber(year: year, month: Int(month), day: Int(day))) * 86_400_000
     }
 }

@@ -131,6 +131,16 @@ struct LineFramer {
         return line
     }
 
+    /// Whether the next byte begins a line.
+    var isAtLine: Bool { !isSkippingLongLine && !isAtStart }
+
+    /// Counts a line that was found without asking for it.
+    @inline(__always)
+    mutating func countLine() -> UInt64 {
+        lineCount += 1
+        return lineCount
+    }
+
     /// Counts lines that a record went on over.
     mutating func countFurtherLines(_ count: UInt64) { lineCount += count }
 

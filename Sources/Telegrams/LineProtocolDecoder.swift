@@ -13,6 +13,8 @@ package struct LineProtocolDecoder: TelegramDecoder {
     private let usesPlainPath: Bool
     private let isPlainlyNamed: Bool
     private var plainFields: ContiguousArray<PlainField>
+    private var shapes = LineShapes()
+    private var devices = PendingDevices()
     var values: ContiguousArray<FieldValue> = []
     var scratch: ContiguousArray<UInt8> = []
 
@@ -82,6 +84,7 @@ package struct LineProtocolDecoder: TelegramDecoder {
 
     package mutating func forgetNames() {
         for k in plainFields.indices { plainFields[k].register = ReadingDraft.absent }
+        shapes.removeAll()
     }
 
     package var hasEnded: Bool { false }
@@ -98,12 +101,15 @@ package struct LineProtocolDecoder: TelegramDecoder {
         guard framer.begin(chunk, &cursor, isLast: isLast),
             let base = chunk.baseAddress?.assumingMemoryBound(to: UInt8.self)
         else { return 0 }
-        while let line = framer.next(chunk, &cursor, isLast: isLast, &batch) {
+        while true {
+            if usesPlainPath, framer.isAtLine { appendAlike(base, &cursor, chunk.count, &names, &batch) }
+            guard let line = framer.next(chunk, &cursor, isLast: isLast, &batch) else { break }
             if !line.isASCII, let fault = UTF8Validation.firstFault(chunk, from: line.start, to: line.end) {
                 batch.refuse(.badUTF8(at: fault - line.start), line)
                 continue
             }
             if usesPlainPath, appendPlain(base, line, chunk.count, &names, &batch) { continue }
+            devices.settle(&names, &batch)
             do throws(LineProtocolScanner.Fault) {
                 let tokens = try scan(base, line, chunk.count)
                 if let refusal = append(tokens, base, line, &names, &batch) { batch.refuse(refusal, line) }
@@ -112,7 +118,35 @@ package struct LineProtocolDecoder: TelegramDecoder {
                 batch.refuse(Refusal(.badLineProtocol, text), line)
             }
         }
+        devices.settle(&names, &batch)
         return cursor
+    }
+
+    /// Appends the readings of as many lines as are like ones before; `cursor` then stands at the next.
+    @inline(__always)
+    private mutating func appendAlike(
+        _ base: UnsafePointer<UInt8>,
+        _ cursor: inout Int,
+        _ limit: Int,
+        _ names: inout TelegramNames,
+        _ batch: inout DecodedBatch
+    ) {
+        while let found = shapes.read(base, cursor, limit) {
+            var draft = shapes.draft
+            if let count = found.timestamp {
+                guard let milliseconds = precision.milliseconds(count) else { return }
+                draft.at = milliseconds
+            }
+            draft.line = framer.countLine()
+            draft.rawOffset = UInt32(truncatingIfNeeded: cursor)
+            draft.rawByteCount = UInt32(truncatingIfNeeded: found.end - cursor)
+            draft.coefficient = found.value.coefficient
+            draft.fractionDigits = found.value.fractionDigits
+            batch.readings.append(draft)
+            devices.add(base, found.device, &names, &batch)
+            batch.ignoredFieldCount += shapes.ignoredCount
+            cursor = found.next
+        }
     }
 
     /// Whether the line was a plain one, whose reading then stands in `batch`.
@@ -144,14 +178,14 @@ package struct LineProtocolDecoder: TelegramDecoder {
             let text = UnsafeBufferPointer(start: base + scanner.register.lowerBound, count: scanner.register.count)
             draft.register = names.registers.intern(text)
         }
-        let device = UnsafeBufferPointer(start: base + scanner.device.lowerBound, count: scanner.device.count)
-        draft.device = names.devices.intern(device)
         draft.coefficient = scanner.value.coefficient
         draft.fractionDigits = scanner.value.fractionDigits
         draft.unit = scanner.unit != 0 ? scanner.unit : field.unit
         draft.quality = scanner.quality
         batch.readings.append(draft)
+        devices.add(base, scanner.device, &names, &batch)
         batch.ignoredFieldCount += scanner.ignoredCount
+        shapes.learn(base, line, scanner, draft)
         return true
     }
 
@@ -241,7 +275,14 @@ package struct LineProtocolDecoder: TelegramDecoder {
             try scanner.quotedString()
         } else {
             var plain = ReadingValue(coefficient: 0, fractionDigits: 0)
-            let stop = ReadingValue.scanPlain(base, start, scanner.end, point: UInt8(ascii: "."), &plain)
+            let stop = ReadingValue.scanPlain(
+                base,
+                start,
+                scanner.end,
+                limit: limit,
+                point: UInt8(ascii: "."),
+                &plain
+            )
             if stop > 0, isEndOfNumber(base, start, stop, scanner.end, &scanner) {
                 isNumber = true
                 value = plain

@@ -6,6 +6,8 @@ package import MeterModel
 /// Both give the same for every line that the first accepts.
 package struct NDJSONDecoder: TelegramDecoder {
     private var framer = LineFramer()
+    private var date = RememberedDate()
+    private var devices = PendingDevices()
     /// Off in tests that hold the two paths against each other.
     let usesPlainPath: Bool
     /// Of registrations that say none.
@@ -44,7 +46,10 @@ package struct NDJSONDecoder: TelegramDecoder {
                 batch.refuse(.badUTF8(at: fault - line.start), line)
                 continue
             }
-            if usesPlainPath, PlainReadingScanner.scan(base, chunk.count, line, &names, &batch) { continue }
+            if usesPlainPath, PlainReadingScanner.scan(base, chunk.count, line, &date, &devices, &names, &batch) {
+                continue
+            }
+            devices.settle(&names, &batch)
             let text = UnsafeBufferPointer(rebasing: bytes[line.start..<line.end])
             do throws(Refusal) {
                 try decodeGenerally(text, line, &names, &batch)
@@ -52,6 +57,7 @@ package struct NDJSONDecoder: TelegramDecoder {
                 batch.refuse(error, line)
             }
         }
+        devices.settle(&names, &batch)
         return cursor
     }
 

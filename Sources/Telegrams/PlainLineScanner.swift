@@ -20,6 +20,8 @@ struct PlainLineScanner {
     /// Tags that mean nothing.
     private(set) var ignoredCount = 0
     private(set) var field = 0
+    /// Where the field's value begins.
+    private(set) var valueStart = 0
     private(set) var value = ReadingValue(coefficient: 0, fractionDigits: 0)
     /// Nil where the line has no timestamp.
     private(set) var timestamp: Int64?
@@ -128,13 +130,13 @@ struct PlainLineScanner {
     private mutating func scanField(_ keys: borrowing LineProtocolKeys) -> Bool {
         guard let key = key(), let found = keys.find(base, key.lowerBound, key.upperBound, limit) else { return false }
         field = found.index
-        let start = i
-        i = ReadingValue.scanPlain(base, start, end, point: UInt8(ascii: "."), &value)
+        valueStart = i
+        var hasPoint = false
+        i = ReadingValue.scanPlain(base, i, end, limit: limit, point: UInt8(ascii: "."), &value, &hasPoint)
         guard i > 0 else { return false }
         guard i < end, base[i] == UInt8(ascii: "i") else { return true }
-        for k in start..<i where base[k] == UInt8(ascii: ".") { return false }
         i += 1
-        return true
+        return !hasPoint
     }
 
     /// One space and digits up to the end, or the end.
@@ -146,13 +148,8 @@ struct PlainLineScanner {
         // No count of 19 digits outgrows 64 bits without a sign.
         guard i < end, end - i <= 19 else { return false }
         var count: UInt64 = 0
-        while i < end {
-            let digit = base[i] &- 0x30
-            guard digit <= 9 else { return false }
-            count = count &* 10 &+ UInt64(digit)
-            i += 1
-        }
-        guard count <= UInt64(Int64.max) else { return false }
+        i = TextWord.readDigits(base, i, end, limit, &count)
+        guard i == end, count <= UInt64(Int64.max) else { return false }
         timestamp = Int64(count)
         return true
     }

@@ -54,11 +54,13 @@ struct PlainReadingScanner {
         _ base: UnsafePointer<UInt8>,
         _ limit: Int,
         _ line: Line,
+        _ date: inout RememberedDate,
+        _ devices: inout PendingDevices,
         _ names: inout TelegramNames,
         _ batch: inout DecodedBatch
     ) -> Bool {
         var scanner = PlainReadingScanner(base, line, limit)
-        guard scanner.scanObject() else { return false }
+        guard scanner.scanObject(&date) else { return false }
         let isInterval = scanner.seen & intervalMembers != 0
         if isInterval {
             guard scanner.seen & requiredOfInterval == requiredOfInterval, scanner.seen & Member.readAt.rawValue == 0,
@@ -73,7 +75,7 @@ struct PlainReadingScanner {
                 line: line.number,
                 rawOffset: UInt32(truncatingIfNeeded: line.start),
                 rawByteCount: UInt32(truncatingIfNeeded: line.end - line.start),
-                device: names.devices.intern(scanner.bytes(scanner.device)),
+                device: ReadingDraft.absent,
                 register: hasRegister ? names.registers.intern(scanner.bytes(scanner.register)) : ReadingDraft.absent,
                 coefficient: scanner.value.coefficient,
                 fractionDigits: scanner.value.fractionDigits,
@@ -85,6 +87,7 @@ struct PlainReadingScanner {
                 receivedAt: scanner.receivedAt
             )
         )
+        devices.add(base, scanner.device, &names, &batch)
         return true
     }
 
@@ -105,7 +108,7 @@ struct PlainReadingScanner {
     }
 
     @inline(__always)
-    private mutating func scanObject() -> Bool {
+    private mutating func scanObject(_ date: inout RememberedDate) -> Bool {
         skipSpace()
         guard take(UInt8(ascii: "{")) else { return false }
         while true {
@@ -115,7 +118,7 @@ struct PlainReadingScanner {
             skipSpace()
             guard take(UInt8(ascii: ":")) else { return false }
             skipSpace()
-            guard scanValue(of: member) else { return false }
+            guard scanValue(of: member, &date) else { return false }
             skipSpace()
             if take(UInt8(ascii: ",")) { continue }
             guard take(UInt8(ascii: "}")) else { return false }
@@ -175,7 +178,7 @@ struct PlainReadingScanner {
     }
 
     @inline(__always)
-    private mutating func scanValue(of member: Member) -> Bool {
+    private mutating func scanValue(of member: Member, _ date: inout RememberedDate) -> Bool {
         switch member {
         case .device:
             guard let name = scanNameText() else { return false }
@@ -185,16 +188,16 @@ struct PlainReadingScanner {
             register = name
         case .value: return scanDecimal()
         case .readAt:
-            guard let instant = scanInstant() else { return false }
+            guard let instant = scanInstant(&date) else { return false }
             at = instant
         case .start:
-            guard let instant = scanInstant() else { return false }
+            guard let instant = scanInstant(&date) else { return false }
             start = instant
         case .end:
-            guard let instant = scanInstant() else { return false }
+            guard let instant = scanInstant(&date) else { return false }
             stop = instant
         case .receivedAt:
-            guard let instant = scanInstant() else { return false }
+            guard let instant = scanInstant(&date) else { return false }
             receivedAt = instant
         case .unit:
             guard let text = scanString() else { return false }
@@ -215,11 +218,23 @@ struct PlainReadingScanner {
         return true
     }
 
+    /// Goes on, eight bytes at a step, to what ends a string or needs a closer look.
+    @inline(__always)
+    private mutating func skipPlainText() {
+        while i + 8 <= limit {
+            let word = TextWord(base, i)
+            let stops = word.unplain | word.equal(UInt8(ascii: "\"")) | word.equal(UInt8(ascii: "\\"))
+            i += TextWord.place(of: stops)
+            if stops != 0 { return }
+        }
+    }
+
     /// A string without escapes and control characters.
     @inline(__always)
     private mutating func scanString() -> Range<Int>? {
         guard take(UInt8(ascii: "\"")) else { return nil }
         let first = i
+        skipPlainText()
         while i < end {
             let byte = base[i]
             if byte == UInt8(ascii: "\"") {
@@ -237,6 +252,7 @@ struct PlainReadingScanner {
     private mutating func scanNameText() -> Range<Int>? {
         guard take(UInt8(ascii: "\"")) else { return nil }
         let first = i
+        skipPlainText()
         while i < end {
             let byte = base[i]
             if byte == UInt8(ascii: "\"") {
@@ -255,7 +271,7 @@ struct PlainReadingScanner {
     private mutating func scanDecimal() -> Bool {
         let isQuoted = take(UInt8(ascii: "\""))
         let first = i
-        i = ReadingValue.scanPlain(base, i, end, point: UInt8(ascii: "."), &value)
+        i = ReadingValue.scanPlain(base, i, end, limit: limit, point: UInt8(ascii: "."), &value)
         guard i >= 0 else { return false }
         return isQuoted ? take(UInt8(ascii: "\"")) : !hasLeadingZero(first)
     }
@@ -268,11 +284,11 @@ struct PlainReadingScanner {
     }
 
     @inline(__always)
-    private mutating func scanInstant() -> Int64? {
+    private mutating func scanInstant(_ date: inout RememberedDate) -> Int64? {
         guard i < end else { return nil }
         if base[i] == UInt8(ascii: "\"") {
             guard let text = scanString() else { return nil }
-            return InstantScanner.rfc3339(base, text.lowerBound, text.upperBound)
+            return InstantScanner.rfc3339(base, text.lowerBound, text.upperBound, &date)
         }
         let first = i
         if base[i] == UInt8(ascii: "-") { i += 1 }

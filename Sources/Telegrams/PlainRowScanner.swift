@@ -15,6 +15,8 @@ struct PlainRowPlan: Sendable {
     fileprivate var roles: ContiguousArray<Role>
     fileprivate let timeFormat: CSVProfile.TimeFormat
     fileprivate let delimiter: UInt8
+    /// The delimiter eight times.
+    fileprivate let delimiterWord: UInt64
     /// The register that the profile gives, and the index of its name once it was met.
     private(set) var registerName: String?
     var register = ReadingDraft.absent
@@ -48,6 +50,7 @@ struct PlainRowPlan: Sendable {
         )
         timeFormat = profile.timeFormat
         delimiter = profile.delimiter
+        delimiterWord = TextWord.repeating(profile.delimiter)
         registerName = profile.values[0].register ?? profile.fixedRegister
         unit = (profile.values[0].unit ?? profile.fixedUnit)?.rawValue ?? 0
     }
@@ -58,6 +61,8 @@ struct PlainRowPlan: Sendable {
 /// It either reads a whole row or says that it is not that plain, so all judging of faults stays with the general path.
 struct PlainRowScanner {
     private let base: UnsafePointer<UInt8>
+    /// Where the chunk ends: up to there eight bytes may be loaded at once.
+    private let limit: Int
     private(set) var device = 0..<0
     private(set) var register = 0..<0
     /// The raw value of the unit's column, 0 where there is none.
@@ -66,21 +71,27 @@ struct PlainRowScanner {
     private(set) var value = ReadingValue(coefficient: 0, fractionDigits: 0)
 
     @inline(__always)
-    init(_ base: UnsafePointer<UInt8>) { self.base = base }
+    init(_ base: UnsafePointer<UInt8>, _ limit: Int) {
+        self.base = base
+        self.limit = limit
+    }
 
     /// Whether the row is that plain and has as many columns as it should; what it says then stands in the properties.
     @inline(__always)
-    mutating func scan(_ line: Line, _ plan: borrowing PlainRowPlan, columnCount: Int) -> Bool {
+    mutating func scan(
+        _ line: Line,
+        _ plan: borrowing PlainRowPlan,
+        columnCount: Int,
+        _ date: inout RememberedDate
+    ) -> Bool {
         var i = line.start
         var column = 0
         while true {
             let start = i
-            while i < line.end, base[i] != plan.delimiter {
-                if base[i] == UInt8(ascii: "\"") || base[i] < 0x20 || base[i] == 0x7F { return false }
-                i += 1
-            }
+            guard let end = endOfCell(i, line.end, plan) else { return false }
+            i = end
             if column < plan.roles.count, plan.roles[column] != .unused {
-                guard take(start, i, plan.roles[column], plan.timeFormat) else { return false }
+                guard take(start, i, plan.roles[column], plan.timeFormat, &date) else { return false }
             }
             column += 1
             guard i < line.end else { return column == columnCount }
@@ -88,12 +99,31 @@ struct PlainRowScanner {
         }
     }
 
+    /// Where the next delimiter stands, or the line's end; nil where something before it needs a closer look.
+    @inline(__always)
+    private func endOfCell(_ start: Int, _ end: Int, _ plan: borrowing PlainRowPlan) -> Int? {
+        var i = start
+        while i + 8 <= limit {
+            let word = TextWord(base, i)
+            let stops = word.unplain | word.equal(word: plan.delimiterWord) | word.equal(UInt8(ascii: "\""))
+            i += TextWord.place(of: stops)
+            guard i < end else { return end }
+            if stops != 0 { return base[i] == plan.delimiter ? i : nil }
+        }
+        while i < end, base[i] != plan.delimiter {
+            if base[i] == UInt8(ascii: "\"") || base[i] < 0x20 || base[i] == 0x7F { return nil }
+            i += 1
+        }
+        return i
+    }
+
     @inline(__always)
     private mutating func take(
         _ start: Int,
         _ end: Int,
         _ role: PlainRowPlan.Role,
-        _ timeFormat: CSVProfile.TimeFormat
+        _ timeFormat: CSVProfile.TimeFormat,
+        _ date: inout RememberedDate
     ) -> Bool {
         switch role {
         case .unused: return true
@@ -107,16 +137,21 @@ struct PlainRowScanner {
             unit = WireWords.unit(base, start, end)
             return unit != 0
         case .value:
-            return ReadingValue.scanPlain(base, start, end, point: UInt8(ascii: "."), &value) == end
-        case .time: return takeTime(start, end, timeFormat)
+            return ReadingValue.scanPlain(base, start, end, limit: limit, point: UInt8(ascii: "."), &value) == end
+        case .time: return takeTime(start, end, timeFormat, &date)
         }
     }
 
     @inline(__always)
-    private mutating func takeTime(_ start: Int, _ end: Int, _ format: CSVProfile.TimeFormat) -> Bool {
+    private mutating func takeTime(
+        _ start: Int,
+        _ end: Int,
+        _ format: CSVProfile.TimeFormat,
+        _ date: inout RememberedDate
+    ) -> Bool {
         switch format {
         case .automatic, .rfc3339:
-            if let milliseconds = InstantScanner.rfc3339(base, start, end) {
+            if let milliseconds = InstantScanner.rfc3339(base, start, end, &date) {
                 at = milliseconds
                 return true
             }

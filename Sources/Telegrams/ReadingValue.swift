@@ -14,7 +14,9 @@ struct ReadingValue: Equatable {
     static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<ReadingValue, Refusal> {
         var value = ReadingValue(coefficient: 0, fractionDigits: 0)
         guard let base = bytes.baseAddress else { return .failure(notADecimal(bytes)) }
-        if scanPlain(base, 0, bytes.count, point: UInt8(ascii: "."), &value) == bytes.count { return .success(value) }
+        if scanPlain(base, 0, bytes.count, limit: bytes.count, point: UInt8(ascii: "."), &value) == bytes.count {
+            return .success(value)
+        }
         switch DecimalScanner.scan(bytes) {
         case .notADecimal: return .failure(notADecimal(bytes))
         case .tooLarge: return .failure(tooLarge)
@@ -43,14 +45,31 @@ struct ReadingValue: Equatable {
     static let tooFine = Refusal(.valuePrecision, "the value has more than \(maximumFractionDigits) fraction digits")
 
     /// Reads `[-]digits[.digits]` of at most 18 digits, at most 6 of them after the point once trailing zeros are gone.
+    /// `limit` ends the readable bytes, which may lie behind `end`.
     /// The end of what was read, or -1 where the text is not that plain: the general way then judges it.
     @inline(__always)
     static func scanPlain(
         _ base: UnsafePointer<UInt8>,
         _ start: Int,
         _ end: Int,
+        limit: Int,
         point: UInt8,
         _ value: inout ReadingValue
+    ) -> Int {
+        var hasPoint = false
+        return scanPlain(base, start, end, limit: limit, point: point, &value, &hasPoint)
+    }
+
+    /// As above, telling whether there was a point.
+    @inline(__always)
+    static func scanPlain(
+        _ base: UnsafePointer<UInt8>,
+        _ start: Int,
+        _ end: Int,
+        limit: Int,
+        point: UInt8,
+        _ value: inout ReadingValue,
+        _ hasPoint: inout Bool
     ) -> Int {
         var i = start
         var isNegative = false
@@ -60,24 +79,14 @@ struct ReadingValue: Equatable {
         }
         let firstDigit = i
         var coefficient: UInt64 = 0
-        while i < end {
-            let digit = base[i] &- 0x30
-            if digit > 9 { break }
-            coefficient = coefficient &* 10 &+ UInt64(digit)
-            i += 1
-        }
+        i = TextWord.readDigits(base, i, end, limit, &coefficient)
         var digitCount = i - firstDigit
         if digitCount == 0 { return -1 }
         var fractionDigits = 0
-        if i < end, base[i] == point {
-            i += 1
-            let firstFraction = i
-            while i < end {
-                let digit = base[i] &- 0x30
-                if digit > 9 { break }
-                coefficient = coefficient &* 10 &+ UInt64(digit)
-                i += 1
-            }
+        hasPoint = i < end && base[i] == point
+        if hasPoint {
+            let firstFraction = i + 1
+            i = TextWord.readDigits(base, firstFraction, end, limit, &coefficient)
             fractionDigits = i - firstFraction
             if fractionDigits == 0 { return -1 }
             digitCount += fractionDigits

@@ -71,4 +71,32 @@ struct NameTableTests {
             #expect(table.intern(name) == number)
         }
     }
+
+    @Test("numbers names together as one by one", arguments: [5, 6, 7])
+    func together(seed: UInt64) {
+        var random = TestRandom(seed: seed)
+        let letters = Array("ab01-é")
+        var (together, single) = (NameTable(minimumCapacity: 1), NameTable(minimumCapacity: 1))
+        for _ in 0..<500 {
+            let names = (0..<Int.random(in: 0...64, using: &random)).map { _ in
+                let count = Int.random(in: 0...Int.random(in: 1...40, using: &random), using: &random)
+                return Array(String((0..<count).map { _ in letters.randomElement(using: &random) ?? "x" }).utf8)
+            }
+            let bytes = names.flatMap(\.self)
+            bytes.withUnsafeBufferPointer { bytes in
+                var start = 0
+                var lookups: [NameLookup] = []
+                for name in names {
+                    lookups.append(NameLookup(UnsafeBufferPointer(rebasing: bytes[start..<start + name.count])))
+                    start += name.count
+                }
+                lookups.withUnsafeMutableBufferPointer { together.intern($0) }
+                for (name, lookup) in zip(names, lookups) {
+                    #expect(name.withUnsafeBufferPointer { single.intern($0) } == lookup.index, "seed \(seed)")
+                }
+            }
+        }
+        #expect(together.count == single.count)
+        for i in 0..<UInt32(single.count) { #expect(together[i] == single[i]) }
+    }
 }

@@ -143,6 +143,71 @@ import Testing
         #expect(fast.refusals.count > 300, "seed \(seed)")
     }
 
+    /// Lines of few shapes that differ in device, value and time, now and then in another byte.
+    private static func alikeLines(_ shapeCount: Int, _ generator: inout SeededGenerator) -> [UInt8] {
+        let heads = ["m,device=", "meter,site=a,device=", "m,device=x,name=", "mü,register=1-0:1.8.0,name="]
+        let middles = [
+            " value=", ",unit=kWh energy=", ",quality=edited,other=z energy=",
+            ",site=\(String(repeating: "s", count: 70)) value=",
+        ]
+        let shapes = (0..<shapeCount).map { _ in (pick(heads, &generator), pick(middles, &generator)) }
+        let strange = Array("\n\r\t ,=\\\"#i.-e09".utf8) + [0x00, 0x7F, 0xC2, 0xC3, 0xFF]
+        var bytes: [UInt8] = []
+        for _ in 0..<4000 {
+            let shape = shapes.randomElement(using: &generator) ?? ("m,device=", " value=")
+            let nameCount =
+                Int.random(in: 0..<50, using: &generator) > 0 ? Int.random(in: 1...20, using: &generator) : 129
+            let name = String(
+                (0..<nameCount).map { _ in Character(UnicodeScalar(UInt8.random(in: 0x61...0x6F, using: &generator))) }
+            )
+            let value = pick(
+                ["12345678i", "1", "-2.50", "1234567890.125", "3.0i", "123456789012345678", "1e3"],
+                &generator
+            )
+            let time = pick(
+                [" 1735689600", " 173568960", " 9223372036854775807", "", " 9223372036854775808", "  1"],
+                &generator
+            )
+            var line = Array("\(shape.0)\(name)\(shape.1)\(value)\(time)".utf8)
+            if Int.random(in: 0..<20, using: &generator) == 0 {
+                line[Int.random(in: 0..<line.count, using: &generator)] = strange.randomElement(using: &generator) ?? 0
+            }
+            bytes += line + (Int.random(in: 0..<10, using: &generator) > 0 ? [0x0A] : [0x0D, 0x0A])
+        }
+        return bytes
+    }
+
+    @Test(arguments: [31, 32, 33, 34, 35, 36] as [UInt64])
+    func `Lines like ones before are read as if they were not`(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let bytes = DecoderPropertyTests.alikeLines(seed.isMultiple(of: 3) ? 12 : Int(seed - 30), &generator)
+        func make(_ isPlain: Bool) -> LineProtocolDecoder {
+            LineProtocolDecoder(usesPlainPath: isPlain, precision: .seconds, profile: DecoderPropertyTests.mapped)
+        }
+        let general = decode(bytes) { make(false) }
+        #expect(decode(bytes) { make(true) } == general, "seed \(seed)")
+        let cuts = generator.cuts(of: bytes.count, count: 300)
+        #expect(decode(bytes, by: { make(true) }, cuts: cuts) == general, "seed \(seed)")
+        #expect(general.readings.count > 300, "seed \(seed)")
+        #expect(general.refusals.count > 100, "seed \(seed)")
+    }
+
+    @Test func `What lines have in common is forgotten with the names`() {
+        var decoder = LineProtocolDecoder(precision: .seconds)
+        let text = Array(
+            "m,device=E-1,register=r value=1 1735689600\nm,device=E-2,register=r value=2 1735689600\n".utf8
+        )
+        for count in 1...3 {
+            var names = TelegramNames()
+            for k in 1..<count { _ = names.registers.intern("other \(k)") }
+            var batch = DecodedBatch()
+            decoder.forgetNames()
+            _ = text.withUnsafeBytes { decoder.decode($0, isLast: false, names: &names, into: &batch) }
+            #expect(batch.readings.map { names.registers[$0.register] } == ["r", "r"])
+            #expect(batch.readings.map { names.devices[$0.device] } == ["E-1", "E-2"])
+        }
+    }
+
     private static func mappedRow(_ generator: inout SeededGenerator) -> String {
         let device = pick(["E-1", "E 22222", "Zähler", " E-1", "\"E-1\"", "", "a\u{7F}"], &generator)
         let register = pick(["1-0:1.8.0", "r", "\"r\"", ""], &generator)
