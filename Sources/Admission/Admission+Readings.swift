@@ -4,10 +4,12 @@ extension Admission {
     /// Accepts or refuses readings in order of arrival; device order of the log is that of first acceptance.
     ///
     /// - Parameters:
+    ///   - drafts: in order of arrival.
+    ///   - names: what the drafts' numbers mean.
+    ///   - defaults: what came with the input.
     ///   - recordedAt: the time of receipt: of readings told without a time, and the bound of what lies in the future.
     ///   - accepted: where accepted readings are appended.
     ///   - refused: called with the index of each refused draft and why.
-    // Long: one pass without calls per fault keeps the data plane's order of checks in one place.
     package mutating func admit(
         _ drafts: UnsafeBufferPointer<ReadingDraft>,
         names: borrowing TelegramNames,
@@ -18,71 +20,170 @@ extension Admission {
     ) {
         while deviceOfName.count < names.devices.count { deviceOfName.append(ReadingDraft.absent) }
         while registerOfName.count < names.registers.count { registerOfName.append(ReadingDraft.absent) }
-        let defaultUnit = defaults.unit?.rawValue ?? 0
-        let latest = recordedAt.milliseconds + Instant.acceptedLeadMilliseconds
-        for i in 0..<drafts.count {
-            let draft = drafts[i]
-            var device = deviceOfName[Int(draft.device)]
-            if device == ReadingDraft.absent {
-                device = names.devices.withBytes(of: draft.device) { directory.devices.index(of: $0) } ?? device
-                deviceOfName[Int(draft.device)] = device
+        var common = CommonTerms(defaults, recordedAt, directory)
+        var i = 0
+        while i < drafts.count {
+            if takesKnownFirst {
+                i += admitKnown(UnsafeBufferPointer(rebasing: drafts[i...]), common, into: &accepted)
+                if i == drafts.count { break }
+                if common.register == ReadingDraft.absent { common = CommonTerms(defaults, recordedAt, directory) }
             }
-            let isKnown = device != ReadingDraft.absent
-            var unit = draft.unit != 0 ? draft.unit : defaultUnit
-            if unit == 0, isKnown { unit = terms[Int(device)].unit }
+            switch judge(drafts[i], names, defaults, recordedAt) {
+            case .success(let reading): accepted.append(reading)
+            case .failure(let refusal): refused(i, refusal)
+            }
+            i += 1
+        }
+    }
 
-            // Of several faults the first counts: value, time, device.
-            var value: Int64 = 0
-            if unit != 0 {
-                switch Admission.milli(draft, unit) {
-                case .success(let milli): value = milli
-                case .failure(let refusal):
-                    refused(i, refusal)
-                    continue
+    /// Accepts or refuses one draft, whatever it says.
+    private mutating func judge(
+        _ draft: ReadingDraft,
+        _ names: borrowing TelegramNames,
+        _ defaults: AdmissionDefaults,
+        _ recordedAt: Instant
+    ) -> Result<ReadingRecord, Refusal> {
+        var device = deviceOfName[Int(draft.device)]
+        if device == ReadingDraft.absent {
+            device = names.devices.withBytes(of: draft.device) { directory.devices.index(of: $0) } ?? device
+            deviceOfName[Int(draft.device)] = device
+        }
+        let isKnown = device != ReadingDraft.absent
+        var unit = draft.unit != 0 ? draft.unit : defaults.unit?.rawValue ?? 0
+        if unit == 0, isKnown { unit = terms[Int(device)].unit }
+
+        // Of several faults the first counts: value, time, device.
+        var value: Int64 = 0
+        if unit != 0 {
+            switch Admission.milli(draft, unit) {
+            case .success(let milli): value = milli
+            case .failure(let refusal): return .failure(refusal)
+            }
+        }
+        let at = draft.at == ReadingDraft.absentInstant ? recordedAt.milliseconds : draft.at
+        let latest = recordedAt.milliseconds + Instant.acceptedLeadMilliseconds
+        if let refusal = Admission.timeFault(draft, at: at, latest: latest) { return .failure(refusal) }
+        let hasRegister =
+            draft.register != ReadingDraft.absent || defaults.register != nil
+            || (isKnown && terms[Int(device)].hasRegister)
+        guard unit != 0, hasRegister else {
+            let lacks = unit == 0 ? "unit" : "register"
+            return .failure(Admission.unknownDevice(names.devices[draft.device], lacks: lacks))
+        }
+        if isKnown, terms[Int(device)].dimension != 0, terms[Int(device)].dimension != Admission.dimension(unit) {
+            return .failure(Admission.unitMismatch(names.devices[draft.device], Unit(rawValue: unit)))
+        }
+        if !isKnown {
+            device = names.devices.withBytes(of: draft.device) { directory.device(named: $0) }
+            deviceOfName[Int(draft.device)] = device
+            growDevices()
+        }
+        let register = register(of: draft, Int(device), defaults, names)
+        let series = series(of: Int(device), register: register)
+        let traits = ReadingTraits(
+            quality: draft.quality,
+            isInterval: draft.isInterval,
+            unit: Unit(rawValue: unit) ?? .kilowattHour
+        )
+        if terms[Int(device)].dimension == 0 { notice(Int(device), register: register, unit: traits.unit) }
+        return .success(
+            ReadingRecord(
+                series: series,
+                traits: traits,
+                at: at,
+                value: value,
+                span: draft.isInterval ? at - draft.start : 0,
+                receivedAt: draft.receivedAt
+            )
+        )
+    }
+
+    /// What all drafts of a call have in common.
+    private struct CommonTerms {
+        /// The default unit's raw value, 0 for none.
+        let unit: UInt8
+        /// The default register's index, absent where no reading used it; nil for none.
+        let register: UInt32?
+        let now: Int64
+        let earliest: Int64
+        let latest: Int64
+
+        init(_ defaults: AdmissionDefaults, _ recordedAt: Instant, _ directory: borrowing SeriesDirectory) {
+            unit = defaults.unit?.rawValue ?? 0
+            register = defaults.register.map { directory.registers.index(of: $0) ?? ReadingDraft.absent }
+            now = recordedAt.milliseconds
+            earliest = Instant.earliestAccepted.milliseconds
+            latest = now + Instant.acceptedLeadMilliseconds
+        }
+    }
+
+    /// Accepts the first drafts as long as they are about the series that their devices used last and nothing is wrong
+    /// with them: the path of nearly all, which changes nothing of this state.
+    ///
+    /// - Returns: how many it accepted; the next one is to be judged.
+    private func admitKnown(
+        _ drafts: UnsafeBufferPointer<ReadingDraft>,
+        _ common: CommonTerms,
+        into accepted: inout ContiguousArray<ReadingRecord>
+    ) -> Int {
+        deviceOfName.withUnsafeBufferPointer { deviceOfName in
+            registerOfName.withUnsafeBufferPointer { registerOfName in
+                terms.withUnsafeBufferPointer { terms in
+                    for i in 0..<drafts.count {
+                        let draft = drafts[i]
+                        let device = deviceOfName[Int(draft.device)]
+                        guard device != ReadingDraft.absent, !draft.isInterval else { return i }
+                        let terms = terms[Int(device)]
+                        let unit = draft.unit != 0 ? draft.unit : common.unit != 0 ? common.unit : terms.unit
+                        let register =
+                            draft.register != ReadingDraft.absent
+                            ? registerOfName[Int(draft.register)] : common.register ?? terms.register
+                        let at = draft.at == ReadingDraft.absentInstant ? common.now : draft.at
+                        guard unit != 0, terms.dimension == Admission.dimension(unit),
+                            register != ReadingDraft.absent, register == terms.lastRegister, at >= common.earliest,
+                            at <= common.latest, draft.receivedAt == ReadingDraft.absentInstant,
+                            let factor = Admission.milliFactor(unit, draft.fractionDigits)
+                        else { return i }
+                        let (value, overflow) = draft.coefficient.multipliedReportingOverflow(by: factor)
+                        guard !overflow, value <= maximumMilliValue, value >= -maximumMilliValue else { return i }
+                        let traits = ReadingTraits(rawValue: draft.quality.rawValue | unit << 3)
+                        accepted.append(
+                            ReadingRecord(
+                                series: terms.lastSeries,
+                                traits: traits,
+                                at: at,
+                                value: value,
+                                span: 0,
+                                receivedAt: ReadingDraft.absentInstant
+                            )
+                        )
+                    }
+                    return drafts.count
                 }
             }
-            let at = draft.at == ReadingDraft.absentInstant ? recordedAt.milliseconds : draft.at
-            if let refusal = Admission.timeFault(draft, at: at, latest: latest) {
-                refused(i, refusal)
-                continue
-            }
-            let hasRegister =
-                draft.register != ReadingDraft.absent || defaults.register != nil
-                || (isKnown && terms[Int(device)].hasRegister)
-            guard unit != 0, hasRegister else {
-                refused(i, Admission.unknownDevice(names.devices[draft.device], lacks: unit == 0 ? "unit" : "register"))
-                continue
-            }
-            let dimension: UInt8 = unit <= 3 ? 1 : 2
-            if isKnown, terms[Int(device)].dimension != 0, terms[Int(device)].dimension != dimension {
-                refused(i, Admission.unitMismatch(names.devices[draft.device], Unit(rawValue: unit)))
-                continue
-            }
-            if !isKnown {
-                device = names.devices.withBytes(of: draft.device) { directory.device(named: $0) }
-                deviceOfName[Int(draft.device)] = device
-                growDevices()
-            }
-            let register = register(of: draft, Int(device), defaults, names)
-            let series = series(of: Int(device), register: register)
-            let traits = ReadingTraits(
-                quality: draft.quality,
-                isInterval: draft.isInterval,
-                unit: Unit(rawValue: unit) ?? .kilowattHour
-            )
-            if terms[Int(device)].dimension == 0 {
-                notice(Int(device), register: register, unit: traits.unit)
-            }
-            accepted.append(
-                ReadingRecord(
-                    series: series,
-                    traits: traits,
-                    at: at,
-                    value: value,
-                    span: draft.isInterval ? at - draft.start : 0,
-                    receivedAt: draft.receivedAt
-                )
-            )
+        }
+    }
+
+    /// The dimension of a unit, by its raw value.
+    @inline(__always)
+    private static func dimension(_ unit: UInt8) -> UInt8 { unit <= 3 ? 1 : 2 }
+
+    /// What a coefficient is multiplied by to be in mWh or mL; nil where it is finer than that.
+    @inline(__always)
+    private static func milliFactor(_ unit: UInt8, _ fractionDigits: UInt8) -> Int64? {
+        // Three digits, six and nine, by the unit's raw value.
+        switch UInt8(truncatingIfNeeded: 0x63_9630 &>> (UInt32(unit) &* 4)) & 15 &- fractionDigits {
+        case 0: return 1
+        case 1: return 10
+        case 2: return 100
+        case 3: return 1000
+        case 4: return 10_000
+        case 5: return 100_000
+        case 6: return 1_000_000
+        case 7: return 10_000_000
+        case 8: return 100_000_000
+        case 9: return 1_000_000_000
+        default: return nil
         }
     }
 
