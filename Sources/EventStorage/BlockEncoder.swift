@@ -11,7 +11,7 @@ struct BlockPart {
 
 /// Writes a part of a batch as a block body, and computes the digest of its canonical content.
 struct BlockBodyEncoder: ~Copyable {
-    private let runs = ReadingRunEncoder()
+    private var runs = ReadingRunEncoder()
     private var payload = ByteWriter()
     /// The numbers that the block defines; scratch.
     private var devices = NumberSet()

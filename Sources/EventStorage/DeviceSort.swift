@@ -5,17 +5,30 @@ import MeterModel
 /// The order first, then one gather. Scratch memory is kept from run to run.
 struct DeviceSort: ~Copyable {
     private var order = DeviceOrder()
-    private var gathered: UnsafeMutablePointer<ReadingRecord>
-    private var capacity = 1024
+    private var gathered: ContiguousArray<ReadingRecord> = []
 
-    init() { gathered = .allocate(capacity: capacity) }
+    /// Sorts all of an array, as one run.
+    ///
+    /// - Precondition: each reading's series is an index of `deviceOfSeries`.
+    mutating func sort(_ run: inout ContiguousArray<ReadingRecord>, deviceOfSeries: UnsafeBufferPointer<UInt32>) {
+        let isGathered = run.withUnsafeBufferPointer { gather($0, deviceOfSeries: deviceOfSeries) }
+        if isGathered { swap(&run, &gathered) }
+    }
 
-    deinit { gathered.deallocate() }
-
+    /// Sorts a run within an array.
+    ///
     /// - Precondition: each reading's series is an index of `deviceOfSeries`.
     mutating func sort(_ run: UnsafeMutableBufferPointer<ReadingRecord>, deviceOfSeries: UnsafeBufferPointer<UInt32>) {
-        guard run.count > 1 else { return }
-        reserve(run.count)
+        guard gather(UnsafeBufferPointer(run), deviceOfSeries: deviceOfSeries) else { return }
+        _ = run.update(fromContentsOf: gathered)
+    }
+
+    /// Puts a run in order into `gathered`; false where it is in order already.
+    private mutating func gather(
+        _ run: UnsafeBufferPointer<ReadingRecord>,
+        deviceOfSeries: UnsafeBufferPointer<UInt32>
+    ) -> Bool {
+        guard run.count > 1 else { return false }
         let keys = order.unsorted(count: run.count)
         var isSorted = true
         var previous: UInt32 = 0
@@ -29,19 +42,27 @@ struct DeviceSort: ~Copyable {
             largest = max(largest, device)
             keys[i] = DeviceOrder.key(device: device, place: i)
         }
-        if isSorted { return }
+        if isSorted { return false }
         let sorted = order.sorted(count: run.count, largest: largest)
-        for i in 0..<run.count { gathered[i] = run[DeviceOrder.place(of: sorted[i])] }
-        UnsafeMutableRawPointer(run.baseAddress.unsafelyUnwrapped).copyMemory(
-            from: gathered,
-            byteCount: run.count * MemoryLayout<ReadingRecord>.stride
-        )
+        resizeGathered(run.count)
+        gathered.withUnsafeMutableBufferPointer { gathered in
+            for i in 0..<run.count { gathered[i] = run[DeviceOrder.place(of: sorted[i])] }
+        }
+        return true
     }
 
-    private mutating func reserve(_ count: Int) {
-        guard count > capacity else { return }
-        gathered.deallocate()
-        capacity = max(count, capacity * 2)
-        gathered = .allocate(capacity: capacity)
+    private mutating func resizeGathered(_ count: Int) {
+        if gathered.count > count { gathered.removeLast(gathered.count - count) }
+        if gathered.count < count {
+            let none = ReadingRecord(
+                series: 0,
+                traits: ReadingTraits(rawValue: 0),
+                at: 0,
+                value: 0,
+                span: 0,
+                receivedAt: 0
+            )
+            gathered.append(contentsOf: repeatElement(none, count: count - gathered.count))
+        }
     }
 }

@@ -201,6 +201,9 @@ package final class EventLogWriter {
         while deviceOfSeries.count < directory.seriesCount {
             deviceOfSeries.append(directory.device(ofSeries: UInt32(deviceOfSeries.count)))
         }
+        if batch.events.isEmpty {
+            return deviceOfSeries.withUnsafeBufferPointer { sorter.sort(&batch.readings, deviceOfSeries: $0) }
+        }
         var bounds = batch.events.map(\.readingIndex)
         bounds.append(batch.readings.count)
         batch.readings.withUnsafeMutableBufferPointer { readings in

@@ -8,6 +8,7 @@ struct ReadingRunEncoder: ~Copyable {
     private let times: UnsafeMutablePointer<Int64>
     private let values: UnsafeMutablePointer<Int64>
     private let series: UnsafeMutablePointer<Int64>
+    private var columns = ByteWriter()
 
     init() {
         let capacity = EventStorageLimits.maximumReadingsPerBlock
@@ -33,7 +34,7 @@ struct ReadingRunEncoder: ~Copyable {
     /// Appends a run with its kind byte and moves the states of its series on.
     /// - Precondition: 1 to `maximumReadingsPerBlock` readings, each of a series that is defined, with valid traits,
     ///   and with a span if and only if it is an interval.
-    func encode(
+    mutating func encode(
         _ run: UnsafeBufferPointer<ReadingRecord>,
         states: borrowing SeriesStates,
         limitingScaleTo maximumDigits: Int = DecimalScale.maximumValueDigits,
@@ -48,7 +49,7 @@ struct ReadingRunEncoder: ~Copyable {
         let timeScale = DecimalScale.largest(dividing: UnsafeBufferPointer(times), from: timeDigits, step: 3)
         let valueScale = DecimalScale.largest(dividing: UnsafeBufferPointer(values), from: maximumDigits)
 
-        var columns = ByteWriter(minimumCapacity: run.count * 8)
+        columns.removeAll()
         let seriesForm = NumberColumn.write(series, into: &columns)
         let seriesEnd = columns.count
         ReadingRunEncoder.reduce(times, to: timeScale)
@@ -57,11 +58,13 @@ struct ReadingRunEncoder: ~Copyable {
         ReadingRunEncoder.reduce(values, to: valueScale)
         let valueForm = NumberColumn.write(values, into: &columns)
         let valueEnd = columns.count
-        writeTraits(run, shape, into: &columns)
+        ReadingRunEncoder.writeTraits(run, shape, into: &columns)
         let traitsEnd = columns.count
-        if shape.intervalCount > 0 { writeSpans(run, into: &columns) }
+        if shape.intervalCount > 0 { ReadingRunEncoder.writeSpans(run, into: &columns) }
         let spanEnd = columns.count
-        if shape.receivedCount > 0 { writeReceived(run, all: shape.receivedCount == run.count, into: &columns) }
+        if shape.receivedCount > 0 {
+            ReadingRunEncoder.writeReceived(run, all: shape.receivedCount == run.count, into: &columns)
+        }
 
         out.append(0)
         out.append(varint: UInt64(run.count))
@@ -117,7 +120,7 @@ struct ReadingRunEncoder: ~Copyable {
         for i in 0..<column.count { column[i] = scale.quotient(column[i]) }
     }
 
-    private func writeTraits(
+    private static func writeTraits(
         _ run: UnsafeBufferPointer<ReadingRecord>,
         _ shape: Shape,
         into columns: inout ByteWriter
@@ -128,7 +131,7 @@ struct ReadingRunEncoder: ~Copyable {
         columns.advance(to: p + run.count)
     }
 
-    private func writeSpans(_ run: UnsafeBufferPointer<ReadingRecord>, into columns: inout ByteWriter) {
+    private static func writeSpans(_ run: UnsafeBufferPointer<ReadingRecord>, into columns: inout ByteWriter) {
         var previous: Int64 = 0
         for reading in run where reading.traits.isInterval {
             columns.append(zigzag: reading.span &- previous)
@@ -136,7 +139,7 @@ struct ReadingRunEncoder: ~Copyable {
         }
     }
 
-    private func writeReceived(
+    private static func writeReceived(
         _ run: UnsafeBufferPointer<ReadingRecord>,
         all: Bool,
         into columns: inout ByteWriter

@@ -159,7 +159,7 @@ struct BlockBodyTests {
             into: &out
         )
         #expect(head.isEmpty && Array(out.bytes) == whole.body)
-        let runs = ReadingRunEncoder()
+        var runs = ReadingRunEncoder()
         var states = SeriesStates()
         for series in 0..<UInt32(items.directory.seriesCount) { states.define(series, device: 0) }
         var oneRun = ByteWriter()

@@ -19,7 +19,7 @@ struct ReadingRunTests {
             let runs = (0..<5).map { _ in
                 ContiguousArray((0..<items.number(1...300)).map { _ in items.reading() })
             }
-            let encoder = ReadingRunEncoder()
+            var encoder = ReadingRunEncoder()
             let writing = states(for: items.directory)
             let reading = states(for: items.directory)
             var out = ByteWriter()
