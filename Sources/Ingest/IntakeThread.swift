@@ -219,6 +219,8 @@ package final class IntakeThread: @unchecked Sendable {
     /// Brings together what is recorded under one name, for a batch has but one; each sender's own stays in order.
     private static func grouped(_ works: [Work]) -> [Work] {
         guard works.count > 2 else { return works }
+        // Mostly all is one sender's, or everybody's on loopback.
+        if let name = works[0].name, works.allSatisfy({ $0.name == name }) { return works }
         var result: [Work] = []
         var groups: [(name: String, works: [Work])] = []
         var places: [String: Int] = [:]

@@ -67,10 +67,11 @@ package final class LineSession: @unchecked Sendable {
         _ body: (inout DecodedBatch, UnsafeRawBufferPointer, TelegramNames) throws -> Void
     ) throws {
         hasReachedEnd = isLast
-        let chunk = rest.isEmpty ? bytes : rest + bytes
-        rest = []
+        var chunk = bytes
         var start = 0
         if decoder == nil {
+            if !rest.isEmpty { chunk = rest + bytes }
+            rest = []
             guard let greeted = try greet(chunk, isLast: isLast) else {
                 rest = chunk
                 return
@@ -82,6 +83,40 @@ package final class LineSession: @unchecked Sendable {
             rights?.forgetNames()
             namesGeneration = generation
         }
+        if !rest.isEmpty {
+            // Only the line that had begun is joined, not all that came.
+            let end = bytes.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.count
+            var line = rest + bytes[..<end]
+            rest = []
+            let used = end < bytes.count ? try decode(line, from: 0, isLast: false, &names, &batch, body) : 0
+            if used == line.count {
+                start = end
+            } else {
+                // A record goes on behind the line, or there is no more than the line.
+                line.append(contentsOf: bytes[end...])
+                (chunk, start) = (line, used)
+            }
+        }
+        start = try decode(chunk, from: start, isLast: isLast, &names, &batch, body)
+        summary.lineCount = decoder?.lineCount ?? 0
+        if start < chunk.count { rest = Array(chunk[start...]) }
+        if decoder?.hasEnded == true {
+            throw SessionFault(.unreadableInput, "the header does not fit; what follows it is not read")
+        }
+    }
+
+    /// Decodes the whole lines of a chunk.
+    ///
+    /// - Returns: where those end.
+    private func decode(
+        _ chunk: [UInt8],
+        from first: Int,
+        isLast: Bool,
+        _ names: inout TelegramNames,
+        _ batch: inout DecodedBatch,
+        _ body: (inout DecodedBatch, UnsafeRawBufferPointer, TelegramNames) throws -> Void
+    ) throws -> Int {
+        var start = first
         // A decoder may leave some of a very long chunk for its next call.
         var hasMore = true
         while hasMore {
@@ -108,11 +143,7 @@ package final class LineSession: @unchecked Sendable {
                 return consumed > 0 && start < all.count
             }
         }
-        summary.lineCount = decoder?.lineCount ?? 0
-        if start < chunk.count { rest = Array(chunk[start...]) }
-        if decoder?.hasEnded == true {
-            throw SessionFault(.unreadableInput, "the header does not fit; what follows it is not read")
-        }
+        return start
     }
 
     /// Reads the first line, or goes without.

@@ -2,6 +2,7 @@ import Ingest
 internal import Logging
 internal import NIOCore
 import NIOSSL
+import Synchronization
 
 /// One connection that sends lines: hands bytes to the intake, replies to the sender, and reads on when there is room.
 ///
@@ -21,7 +22,8 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
     private var context: ChannelHandlerContext?
     private var session: LineSession?
     private var address: String?
-    private var unconsumedByteCount = 0
+    /// Bytes handed in and not taken in yet: the intake's thread counts them down, and wakes the loop where it matters.
+    private let unconsumedByteCount = Atomic<Int>(0)
     private var unreadByteCount = 0
     private var isReading = false
     private var hasHandedInEnd = false
@@ -127,7 +129,7 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         let buffer = unwrapInboundIn(data)
         guard !hasHandedInEnd, !isClosing, let session, buffer.readableBytes > 0 else { return }
         lastActivity = .now()
-        unconsumedByteCount += buffer.readableBytes
+        unconsumedByteCount.add(buffer.readableBytes, ordering: .sequentiallyConsistent)
         intake.take(Array(buffer.readableBytesView), isLast: false, from: session)
     }
 
@@ -153,7 +155,9 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
     /// Reads once more where there is room for what comes.
     private func readOn() {
         guard let context, !isReading, !hasHandedInEnd, !isClosing, context.channel.isActive else { return }
-        guard unconsumedByteCount < limits.unconsumedByteCount, context.channel.isWritable else { return }
+        guard unconsumedByteCount.load(ordering: .sequentiallyConsistent) < limits.unconsumedByteCount,
+            context.channel.isWritable
+        else { return }
         guard intake.hasRoom else {
             if waitsForRoom { return }
             waitsForRoom = true
@@ -174,7 +178,7 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         idleCheck = context.eventLoop.assumeIsolated().scheduleTask(in: amount) { [weak self] in
             guard let self, let context = self.context, !isClosing else { return }
             let left = lastActivity + .seconds(limits.idleSeconds) - .now()
-            if left <= .zero, unconsumedByteCount == 0 {
+            if left <= .zero, unconsumedByteCount.load(ordering: .relaxed) == 0 {
                 handInEnd(fault: SessionFault(.idle, "nothing came for \(limits.idleSeconds) s"))
             } else {
                 scheduleIdleCheck(context, after: max(left, .seconds(1)))
@@ -185,10 +189,9 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
 
 extension LineConnection: SessionFollowing {
     func consumed(byteCount: Int) {
-        channel.eventLoop.execute { [self] in
-            unconsumedByteCount -= byteCount
-            readOn()
-        }
+        let (before, after) = unconsumedByteCount.subtract(byteCount, ordering: .sequentiallyConsistent)
+        guard before >= limits.unconsumedByteCount, after < limits.unconsumedByteCount else { return }
+        channel.eventLoop.execute { [self] in readOn() }
     }
 
     func reply(_ bytes: [UInt8]) {

@@ -23,6 +23,7 @@ struct Meterfold: ParsableCommand {
     static func main() async {
         // A reader that closed the pipe has seen enough.
         Signals.ignoreBrokenPipe()
+        Memory.keepFreed()
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
