@@ -7,7 +7,7 @@ package import Telegrams
 /// (`bad-gzip`, `bad-lz4`) that carries the unfinished line before it; the lines before that are kept.
 package final class InputReader {
     /// How much is decoded at a time.
-    package static let chunkByteCount = 1024 * 1024
+    package static let chunkByteCount = 256 * 1024
 
     private let source: InputSource
     private var decoder: InputDecoder

@@ -9,8 +9,9 @@ package import Telegrams
 /// device and around every event that is no reading; after `flush` nothing is pending and everything before is durable.
 /// When an append or the quarantine fails, the intake is over: `admission` is then ahead of the log.
 package final class Intake {
-    /// Readings that are gathered before they are appended.
-    package static let maximumBatchCount = 65_536
+    /// Readings that are gathered before they are appended: so many that with those of another chunk they still go into
+    /// one block mostly, and cost one sync.
+    package static let maximumBatchCount = 57_344
 
     /// What to do with a batch as it was logged: positions follow each other from the one given.
     package typealias Logged = (_ batch: EventBatch, _ first: Position, _ recordedAt: Instant, SeriesDirectory) throws
@@ -191,6 +192,7 @@ package final class Intake {
     /// Makes everything taken in durable, the quarantine too.
     package func flush() throws {
         try append()
+        try writer.settle()
         try quarantine.sync()
     }
 

@@ -15,6 +15,15 @@ package protocol BatchAppending: AnyObject {
         recordedBy: String,
         directory: SeriesDirectory
     ) throws -> ClosedRange<UInt64>
+
+    /// Waits until all that was appended is durable.
+    ///
+    /// - Throws: what keeps it from being so.
+    func settle() throws
+}
+
+extension BatchAppending {
+    package func settle() throws {}
 }
 
 extension EventLogWriter: BatchAppending {}

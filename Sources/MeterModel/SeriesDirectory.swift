@@ -20,6 +20,9 @@ package struct SeriesDirectory: Sendable {
     package mutating func register(named name: String) -> UInt32 { registers.intern(name) }
     package mutating func register(named name: UnsafeBufferPointer<UInt8>) -> UInt32 { registers.intern(name) }
 
+    fileprivate mutating func enter(devices names: borrowing NameTable) { devices.intern(names) }
+    fileprivate mutating func enter(registers names: borrowing NameTable) { registers.intern(names) }
+
     /// The series' index, new or old.
     package mutating func series(device: UInt32, register: UInt32) -> UInt32 {
         let key = UInt64(device) << 32 | UInt64(register)
@@ -49,5 +52,43 @@ extension SeriesDirectory {
         guard let name = event.device else { return }
         let device = device(named: name)
         if let register = event.register { _ = series(device: device, register: self.register(named: register)) }
+    }
+}
+
+/// What a directory knows beyond what it knew before: its last names and series, in order.
+package struct DirectoryNews: Sendable {
+    private var devices: NameTable?
+    private var registers: NameTable?
+    private var series: ContiguousArray<UInt64> = []
+
+    /// - Parameters:
+    ///   - directory: whose news it is.
+    ///   - known: how many devices, registers and series were known before.
+    package init(in directory: borrowing SeriesDirectory, since known: (devices: Int, registers: Int, series: Int)) {
+        if directory.deviceCount > known.devices {
+            var names = NameTable(minimumCapacity: directory.deviceCount - known.devices)
+            names.intern(directory.devices, from: known.devices)
+            devices = names
+        }
+        if directory.registers.count > known.registers {
+            var names = NameTable(minimumCapacity: 1)
+            names.intern(directory.registers, from: known.registers)
+            registers = names
+        }
+        for number in known.series..<directory.seriesCount {
+            let number = UInt32(number)
+            series.append(
+                UInt64(directory.device(ofSeries: number)) << 32 | UInt64(directory.register(ofSeries: number))
+            )
+        }
+    }
+
+    /// Takes the news in, under the same numbers where the same was known before.
+    package func enter(into directory: inout SeriesDirectory) {
+        if let devices { directory.enter(devices: devices) }
+        if let registers { directory.enter(registers: registers) }
+        for pair in series {
+            _ = directory.series(device: UInt32(pair >> 32), register: UInt32(truncatingIfNeeded: pair))
+        }
     }
 }

@@ -118,6 +118,23 @@ final class Engine {
         )
     }
 
+    /// As above, of many batches: they are appended and folded on a thread of `appender`, ahead of which the intake is.
+    /// The log and the projector are its own until it has settled.
+    func makeIntake(recordedBy: String, over appender: inout AheadAppender?) -> Intake {
+        let ahead = AheadAppender.start(writer, directory: admission.directory) { [unowned self] in
+            try fold($0, $1, $2, $3)
+        }
+        appender = ahead
+        return Intake(
+            writer: ahead,
+            admission: admission,
+            clock: clock,
+            quarantine: Quarantine(directory: directory.quarantine, startedAt: clock.now()),
+            recordedBy: recordedBy,
+            logged: { _, _, _, _ in }
+        )
+    }
+
     // MARK: Opening
 
     private func openViews() throws {

@@ -113,7 +113,9 @@ struct IngestCommand: AsyncParsableCommand {
         let task: Engine.Task = logOnly ? .logOnly : scope.map { .facts($0) } ?? .anything
         let engine = try Engine(location.directory, for: task)
         let duplicates = engine.projector?.duplicateCount ?? 0
-        let intake = engine.makeIntake(recordedBy: "cli")
+        var appender: AheadAppender?
+        let intake = engine.makeIntake(recordedBy: "cli", over: &appender)
+        defer { appender?.finish() }
         let progress = IngestProgress("ingesting", files: files)
         var fault: Failure?
         for file in files.isEmpty ? ["-"] : files where fault == nil && !Signals.isInterrupted {
