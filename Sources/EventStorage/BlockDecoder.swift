@@ -24,6 +24,10 @@ final class BlockBodyDecoder {
         case all
         /// All events, and the readings of the decoder's scope alone.
         case wanted
+        /// All events; readings are passed over, so the series are not moved on.
+        case events
+        /// All events, and the columns of the runs as they lie in the body; the series are not moved on.
+        case columns
     }
 
     /// A block as decoded.
@@ -38,6 +42,8 @@ final class BlockBodyDecoder {
         var series: DefinitionSlice
         var runs: [Run] = []
         var readingCount = 0
+        /// Of a block decoded for its columns: those of each run that `runs` passes over.
+        var columns: [ReadingRunDecoder.Columns] = []
         /// Of a block decoded for what is wanted: that this cannot be told from its own bytes and the states of the
         /// wanted series. Then `runs` are not to be used before `take(_:decodedBy:into:)`.
         var needsWhole = false
@@ -72,11 +78,20 @@ final class BlockBodyDecoder {
         cells?.deallocate()
     }
 
-    /// Whether a segment whose index this is has nothing but readings of other devices, and defines nothing new: a
-    /// decoder with a scope that has decoded every segment before but such need not see it.
-    func mayPassOver(_ index: SegmentIndex) -> Bool {
+    /// Whether a segment whose index this is has nothing but readings of other devices or other times, and defines
+    /// nothing new: a decoder with a scope that has decoded every segment before but such need not see it.
+    func mayPassOver(_ index: SegmentIndex, readAt times: ClosedRange<Int64>?) -> Bool {
         guard let wanted, index.added == DefinitionCounts(), index.kinds == 1 else { return false }
+        if let times, let readAt = index.readAt, !times.overlaps(readAt) { return true }
         return !index.devices.contains(where: wanted.knownDevices.contains)
+    }
+
+    /// Takes in that blocks which define nothing and have no reading of a wanted series are not going to be decoded.
+    ///
+    /// - Parameter next: the position behind them.
+    func passOver(upTo next: UInt64) {
+        precondition(wanted != nil && nextPosition.map { $0 <= next } ?? false, "no state to go on with")
+        nextPosition = next
     }
 
     /// The readings of a run of the block decoded last.
@@ -101,9 +116,14 @@ final class BlockBodyDecoder {
 
     /// Decodes the next block of the segment, or the first of another.
     ///
+    /// - Parameters:
+    ///   - view: as the log reader hands it over.
+    ///   - body: a copy of its body, to which then the pointers lead; nil: its own.
+    ///   - depth: what of it is wanted.
+    /// - Returns: The block, good until the next call.
     /// - Throws: `EventStorageError` with the block's positions if it cannot be decoded, or if the blocks before it in
     ///   its segment were not.
-    func decode(_ view: BlockView, depth: Depth = .all) throws -> Block {
+    func decode(_ view: BlockView, body: UnsafeRawBufferPointer? = nil, depth: Depth = .all) throws -> Block {
         let positions = view.firstPosition...view.lastPosition
         if view.isFirstInSegment {
             segment.reset()
@@ -114,7 +134,7 @@ final class BlockBodyDecoder {
         }
         nextPosition = nil
         do throws(MalformedBytes) {
-            let block = try decode(view.body, view.firstPosition, view.recordCount, depth)
+            let block = try decode(body ?? view.body, view.firstPosition, view.recordCount, depth)
             guard view.isFirstInSegment || block.before == nextCounts else {
                 throw MalformedBytes(reason: "definitions do not follow those of the block before", byteOffset: 0)
             }
@@ -179,9 +199,13 @@ final class BlockBodyDecoder {
                 guard count <= EventStorageLimits.maximumReadingsPerBlock - runReadingCount else {
                     throw reader.malformed("more readings than a block may have")
                 }
-                if depth == .wanted {
-                    try decodeWanted(&reader, count, into: &block)
-                } else {
+                switch depth {
+                case .wanted: try decodeWanted(&reader, count, into: &block)
+                case .events, .columns:
+                    let columns = try ReadingRunDecoder.head(&reader)
+                    block.runs.append(.passedOver(count))
+                    if depth == .columns { block.columns.append(columns) }
+                case .all, .definitions:
                     _ = try ReadingRunDecoder.decode(
                         &reader,
                         states: segment.series,

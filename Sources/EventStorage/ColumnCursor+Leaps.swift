@@ -38,9 +38,22 @@ extension ColumnCursor {
         }
         let slots = SlotWord(width: width)
         let mask = slots.mask
+        // Numbers that are none of them negative only lead up: past the highest wanted series nothing is.
+        let leaps = isUnsigned && slots.sumsFast
         var i = 0
         while i &+ slots.count <= count {
             var word = slots.word(slotBits(at: bit))
+            if leaps {
+                if finder.isPast {
+                    skip(count &- i)
+                    return
+                }
+                if leap(over: word, slots, &finder) {
+                    bit &+= slots.count &* width
+                    i &+= slots.count
+                    continue
+                }
+            }
             if slots.escapeCount(word) == 0 {
                 for _ in 0..<slots.count {
                     finder.add(number(word & mask), i)
@@ -65,14 +78,23 @@ extension ColumnCursor {
         }
     }
 
-    /// The bits of the column from a bit on: at least 57 of them, as far as there are so many.
+    /// Adds up the slots of a word at once where even their sum stays below the lowest series wanted; else stays.
     @inline(__always)
-    private func slotBits(at bit: Int) -> UInt64 {
-        let byte = bit &>> 3
-        let word =
-            byte &+ 8 <= byteCount
-            ? UInt64(littleEndian: base.loadUnaligned(fromByteOffset: byte, as: UInt64.self)) : lastBytes(from: byte)
-        return word &>> UInt64(bit & 7)
+    private mutating func leap(over word: UInt64, _ slots: SlotWord, _ finder: inout SumFinder) -> Bool {
+        let start = offset
+        var sum = slots.sum(word)
+        for _ in 0..<slots.escapeCount(word) {
+            let rest = nextVarint()
+            // Nothing that a series is.
+            guard rest <= UInt64(EventStorageLimits.maximumNumber) else {
+                offset = start
+                return false
+            }
+            sum &+= Int64(bitPattern: rest)
+        }
+        if finder.leap(by: sum) { return true }
+        offset = start
+        return false
     }
 
     /// The next number, in any form.
@@ -145,6 +167,18 @@ private struct SumFinder {
         reach = UInt64(bitPattern: wanted.highest &- wanted.lowest)
     }
 
+    /// Whether the sum is above every series wanted.
+    @inline(__always)
+    var isPast: Bool { sum &- lowest > Int64(bitPattern: reach) && sum > 0 }
+
+    /// Adds numbers none of which is negative, if the sum stays below the lowest series wanted.
+    @inline(__always)
+    mutating func leap(by numbers: Int64) -> Bool {
+        guard sum >= 0, sum &+ numbers < lowest else { return false }
+        sum &+= numbers
+        return true
+    }
+
     @inline(__always)
     mutating func add(_ number: Int64, _ index: Int) {
         sum &+= number
@@ -156,35 +190,5 @@ private struct SumFinder {
             series: UInt32(truncatingIfNeeded: series)
         )
         found &+= 1
-    }
-}
-
-/// As many slots of a width as are handled at a time, lowest first.
-private struct SlotWord {
-    let count: Int
-    /// A slot of ones.
-    let mask: UInt64
-    /// All slots; the highest bit of each.
-    private let all: UInt64
-    private let high: UInt64
-
-    @inline(__always)
-    init(width: Int) {
-        count = 57 / width
-        mask = UInt64(1) << UInt64(width) - 1
-        all = UInt64(1) << UInt64(count * width) - 1
-        high = (all / mask) << UInt64(width - 1)
-    }
-
-    /// The slots alone.
-    @inline(__always)
-    func word(_ bits: UInt64) -> UInt64 { bits & all }
-
-    /// How many slots are of ones: those whose inverse is 0, found for all at once.
-    @inline(__always)
-    func escapeCount(_ word: UInt64) -> Int {
-        let inverse = ~word & all
-        let low = all & ~high
-        return (~(((inverse & low) &+ low) | inverse) & high).nonzeroBitCount
     }
 }

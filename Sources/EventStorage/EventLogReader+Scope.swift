@@ -6,20 +6,23 @@ extension EventLogReader {
     /// the devices in a scope alone, in pieces with gaps between them. Positions are those of the log.
     ///
     /// Costs little more than reading the bytes: of readings that are not wanted the series alone is decoded. Sealed
-    /// segments are passed over whose index says that they have nothing but readings of other devices and define
-    /// nothing new, so that `RecordedBlock.extend` works from an empty directory on.
+    /// segments are passed over whose index says that they have nothing but readings of other devices or times and
+    /// define nothing new, and of the others blocks that do not matter, so that `RecordedBlock.extend` works from an
+    /// empty directory on.
     ///
-    /// Every block's checksum is compared. Not checked is what readings of other devices say: that their series are
-    /// defined, their times, values and traits; of a run without a wanted reading the columns beside the series.
+    /// Every checksum of a block read is compared. Not checked is what readings of other devices say: that their series
+    /// are defined, their times, values and traits; of a run without a wanted reading the columns beside the series.
     ///
     /// - Parameters:
     ///   - scope: the devices; nil: all, and every block is decoded whole.
     ///   - last: The last position wanted, known to be durable; nil is as far as there is now.
+    ///   - times: Readings whose `readAt` lies outside are not wanted, and may be left out; nil: all are.
     ///   - body: Receives each block read, also such in which nothing is wanted; must not use this reader.
     /// - Throws: `RecordLogError`, `EventStorageError`, and what `body` throws.
     package func forEachBlock(
         of scope: DeviceScope?,
         through last: Position? = nil,
+        readAt times: ClosedRange<Int64>? = nil,
         _ body: (RecordedBlock) throws -> BlockStep
     ) throws {
         guard let scope else {
@@ -31,26 +34,48 @@ extension EventLogReader {
         let whole = WholeBlocks(self)
         let wanted = 1...(last?.rawValue ?? .max)
         var isStopped = false
-        for segment in try log.segments() {
-            guard let segmentLast = segment.lastPosition else { continue }
-            if segment.firstPosition > wanted.upperBound { return }
-            if segment.isSealed, let index = try storedIndex(ofSegmentAt: segment.firstPosition),
-                decoder.mayPassOver(index)
-            {
-                continue
+        var head: UInt64 = 0
+        var depth = BlockBodyDecoder.Depth.wanted
+        func take(_ view: BlockView) throws -> BlockStep {
+            if let next = decoder.nextPosition, next < view.firstPosition {
+                decoder.passOver(upTo: view.firstPosition)
             }
-            try log.forEachBlock(
-                from: segment.firstPosition,
-                through: min(wanted.upperBound, segmentLast)
-            ) { view in
-                var block = try decoder.decode(view, depth: .wanted)
-                if block.needsWhole { decoder.take(try whole.block(view), decodedBy: whole.decoder, into: &block) }
-                guard let recorded = RecordedBlock(block, decoder, wanted: wanted) else { return .proceed }
-                let step = try body(recorded)
-                isStopped = step == .stop
-                return step
+            var block = try decoder.decode(view, depth: depth)
+            if block.needsWhole { decoder.take(try whole.block(view), decodedBy: whole.decoder, into: &block) }
+            guard let recorded = RecordedBlock(block, decoder, wanted: wanted) else { return .proceed }
+            let step = try body(recorded)
+            isStopped = step == .stop
+            return step
+        }
+        for segment in try log.segments(through: last?.rawValue) {
+            guard let segmentLast = segment.lastPosition else { continue }
+            let end = min(wanted.upperBound, segmentLast)
+            head = segmentLast
+            depth = .wanted
+            var choice: BlockChoice?
+            if segment.isSealed, let index = try storedIndex(ofSegmentAt: segment.firstPosition) {
+                if decoder.mayPassOver(index, readAt: times) { continue }
+                if index.blocks.count == segment.blockCount { choice = BlockChoice(index, readAt: times) }
+            }
+            if let choice {
+                try log.forEachBlock(
+                    ofSegmentAt: segment.firstPosition,
+                    through: end,
+                    where: { number in
+                        if number > choice.lastNeeded { depth = .events }
+                        // The first begins the segment for the decoder.
+                        return number == 0 || decoder.wanted.map { choice.contains(number, $0) } ?? true
+                    },
+                    take
+                )
+            } else {
+                try log.forEachBlock(from: segment.firstPosition, through: end, take)
             }
             if isStopped { return }
+        }
+        // A log that ends before what is known to be durable is damaged: that is said as ever.
+        if let last, last.rawValue > head {
+            try log.forEachBlock(from: last.rawValue, through: last.rawValue) { _ in .stop }
         }
     }
 }

@@ -51,7 +51,9 @@ package struct EventLogVerification {
         let reader = try RecordLogReader(directory: directory, fileSystem: fileSystem)
         var report = EventVerificationReport(log: log)
         for (first, index) in verification.indexes {
-            guard let stored = try reader.sealedIndex(ofSegmentAt: first), stored != index.encoded() else { continue }
+            guard let stored = try reader.sealedIndex(ofSegmentAt: first), !index.isEncoded(as: stored) else {
+                continue
+            }
             report.wrongIndexes.append(index.positions)
         }
         return report

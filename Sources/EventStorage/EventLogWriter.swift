@@ -36,7 +36,9 @@ package final class EventLogWriter {
         self.configuration = configuration
         self.directoryPath = directoryPath
         self.fileSystem = fileSystem
-        log.sealedIndex = { [unowned self] _ in index.finish(segment: segment)?.encoded() }
+        log.sealedIndex = { [unowned self] _ in
+            index.finish(segment: segment)?.encoded(atMost: configuration.sealedIndexByteCount)
+        }
     }
 
     /// Opens the log of a data directory for writing, making it if there is none.

@@ -116,7 +116,8 @@ struct ColumnCursor {
     var bit = 0
     /// Where the next varint begins.
     var offset: Int
-    private var overran: Bool
+    /// Whether more was asked for than there is.
+    private(set) var overran: Bool
 
     /// - Precondition: `bytes` lies in memory, be it empty.
     init(_ bytes: UnsafeRawBufferPointer, _ column: NumberColumn, count: Int) {
@@ -159,21 +160,69 @@ struct ColumnCursor {
         self = walk
     }
 
-    @inline(__always)
+    /// Slots of the usual widths are unpacked by code of their own, in which their number and shifts are constants.
     private mutating func readSlots(_ count: Int, into out: UnsafeMutablePointer<Int64>) {
-        let escape = UInt64(1) << UInt64(width) - 1
-        for i in 0..<count {
-            let byte = bit &>> 3
-            let word: UInt64
-            if byte &+ 8 <= byteCount {
-                word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: byte, as: UInt64.self))
-            } else {
-                word = lastBytes(from: byte)
-            }
-            let number = word &>> UInt64(bit & 7) & escape
-            bit &+= width
-            out[i] = Int64(bitPattern: number == escape ? escape &+ nextVarint() : number)
+        switch width {
+        case 1: unpack(count, width: 1, into: out)
+        case 2: unpack(count, width: 2, into: out)
+        case 3: unpack(count, width: 3, into: out)
+        case 4: unpack(count, width: 4, into: out)
+        case 5: unpack(count, width: 5, into: out)
+        case 6: unpack(count, width: 6, into: out)
+        case 7: unpack(count, width: 7, into: out)
+        case 8: unpack(count, width: 8, into: out)
+        case 9: unpack(count, width: 9, into: out)
+        case 10: unpack(count, width: 10, into: out)
+        case 11: unpack(count, width: 11, into: out)
+        case 12: unpack(count, width: 12, into: out)
+        default: unpack(count, width: width, into: out)
         }
+    }
+
+    /// As many slots as a load of eight bytes surely holds are taken from it; escapes are looked for in all at once.
+    @inline(__always)
+    private mutating func unpack(_ count: Int, width: Int, into out: UnsafeMutablePointer<Int64>) {
+        let slots = SlotWord(width: width)
+        let shift = UInt64(truncatingIfNeeded: width)
+        var bit = bit
+        var i = 0
+        while i &+ slots.count <= count {
+            var word = slots.word(slotBits(at: bit))
+            let escapes = slots.escapes(word)
+            for j in 0..<slots.count {
+                out[i &+ j] = Int64(bitPattern: word & slots.mask)
+                word &>>= shift
+            }
+            if escapes != 0 { addEscaped(escapes, to: out + i) }
+            bit &+= slots.count &* width
+            i &+= slots.count
+        }
+        while i < count {
+            let slot = slotBits(at: bit) & slots.mask
+            out[i] = Int64(bitPattern: slot == slots.mask ? slots.mask &+ nextVarint() : slot)
+            bit &+= width
+            i &+= 1
+        }
+        self.bit = bit
+    }
+
+    /// Adds to slots that escape what follows: `escapes` has the highest bit of each of these.
+    private mutating func addEscaped(_ escapes: UInt64, to out: UnsafeMutablePointer<Int64>) {
+        var left = escapes
+        while left != 0 {
+            out[left.trailingZeroBitCount / width] &+= Int64(bitPattern: nextVarint())
+            left &= left &- 1
+        }
+    }
+
+    /// The bits of the column from a bit on: at least 57 of them, as far as there are so many.
+    @inline(__always)
+    func slotBits(at bit: Int) -> UInt64 {
+        let byte = bit &>> 3
+        let word =
+            byte &+ 8 <= byteCount
+            ? UInt64(littleEndian: base.loadUnaligned(fromByteOffset: byte, as: UInt64.self)) : lastBytes(from: byte)
+        return word &>> UInt64(bit & 7)
     }
 
     /// The up to eight bytes there are from an offset, as a word.

@@ -14,8 +14,8 @@ extension ReadingRunDecoder {
     /// Decodes the readings of wanted series of a run behind its kind byte into `out`, their places into `cells`, and
     /// moves the states of these series on.
     ///
-    /// The series column is read as a whole. Without a wanted reading in it no other column is looked at; else all are
-    /// held against their lengths, and what they say of the wanted readings is checked.
+    /// The series column is read as a whole. Without a wanted reading in it no other column is looked at; else they are
+    /// read up to the last wanted one, and what they say of those is checked.
     /// - Precondition: `out` and `cells` have room for as many readings as `count(at:)` says.
     static func decodeWanted(
         _ reader: inout ByteReader,
@@ -83,11 +83,7 @@ private struct WantedPick {
                 receivedAt: ReadingDraft.absentInstant
             )
         }
-        times.skip(columns.count - next)
-        values.skip(columns.count - next)
-        guard times.isUsedUp, values.isUsedUp else {
-            throw reader.malformed("a column is not as long as its run")
-        }
+        guard !times.overran, !values.overran else { throw reader.malformed("a column is not as long as its run") }
         return true
     }
 

@@ -104,7 +104,7 @@ enum ReadingRunDecoder {
     }
 
     /// How many numbers of each column are decoded at a time: few enough to stay in the nearest cache.
-    private static let stepCount = 512
+    static let stepCount = 512
 
     /// Series, times and values, a step of each column at a time.
     private static func decodeMain(

@@ -18,15 +18,28 @@ package struct SegmentIndex: Hashable, Sendable {
     package var added: DefinitionCounts
     /// Numbers of the devices defined in the segment, ascending.
     package var devices: [UInt32]
+    /// What each block holds, in order; empty where it is not told.
+    package var blocks: [BlockBounds] = []
 
     fileprivate static let version: UInt8 = 1
+    fileprivate static let versionWithBlocks: UInt8 = 2
 }
 
 extension SegmentIndex {
-    /// The bytes stored with the sealed segment.
-    package func encoded() -> [UInt8] {
-        var out = ByteWriter(minimumCapacity: 128 + devices.count * 2)
-        out.append(SegmentIndex.version)
+    /// The bytes stored with the sealed segment: without the blocks where they would be more than a number of bytes.
+    package func encoded(atMost limit: Int = .max) -> [UInt8] {
+        let bytes = encoded(withBlocks: !blocks.isEmpty)
+        return bytes.count <= limit || blocks.isEmpty ? bytes : encoded(withBlocks: false)
+    }
+
+    /// Whether bytes are an index that says nothing else, be it with the blocks or without.
+    package func isEncoded(as bytes: [UInt8]) -> Bool {
+        bytes == encoded(withBlocks: !blocks.isEmpty) || bytes == encoded(withBlocks: false)
+    }
+
+    private func encoded(withBlocks: Bool) -> [UInt8] {
+        var out = ByteWriter(minimumCapacity: 128 + devices.count * 2 + blocks.count * 12)
+        out.append(withBlocks ? SegmentIndex.versionWithBlocks : SegmentIndex.version)
         out.append(varint: positions.lowerBound)
         out.append(varint: positions.upperBound - positions.lowerBound)
         out.append(zigzag: recordedAt.lowerBound)
@@ -46,6 +59,7 @@ extension SegmentIndex {
             out.append(varint: UInt64(device - next))
             next = device + 1
         }
+        if withBlocks { BlockBounds.write(blocks, into: &out) }
         return Array(out.bytes)
     }
 
@@ -64,7 +78,9 @@ extension SegmentIndex {
 
     private init(_ reader: inout ByteReader) throws(MalformedBytes) {
         let version = try reader.byte()
-        guard version == SegmentIndex.version else { throw reader.malformed("unknown version \(version)") }
+        guard version == SegmentIndex.version || version == SegmentIndex.versionWithBlocks else {
+            throw reader.malformed("unknown version \(version)")
+        }
         let first = try reader.varint()
         let (last, overflow) = first.addingReportingOverflow(try reader.varint())
         guard !overflow else { throw reader.malformed("positions out of range") }
@@ -86,6 +102,7 @@ extension SegmentIndex {
             devices.append(UInt32(device))
             next = device + 1
         }
+        if version == SegmentIndex.versionWithBlocks { blocks = try BlockBounds.read(&reader) }
         guard reader.isAtEnd else { throw reader.malformed("bytes behind the index") }
     }
 
@@ -118,6 +135,7 @@ extension SegmentIndex {
             series: builder.after.series - builder.before.series
         )
         self.devices = devices
+        blocks = builder.blocks
     }
 }
 
@@ -134,6 +152,8 @@ struct SegmentIndexBuilder {
     fileprivate var kinds: UInt64 = 0
     fileprivate var before = DefinitionCounts()
     fileprivate var after = DefinitionCounts()
+    fileprivate var blocks: [BlockBounds] = []
+    private var definitionCount = 0
     private var deviceCount = 0
     /// The first `names.count` devices that the segment defined: filled only when an event asks.
     private var names = NameTable()
@@ -153,22 +173,30 @@ struct SegmentIndexBuilder {
         let range = recordedAt ?? at...at
         recordedAt = min(range.lowerBound, at)...max(range.upperBound, at)
         deviceCount = segment.devices.count
+        let definitionCount = deviceCount + segment.registers.count + segment.series.count
+        blocks.append(BlockBounds(defines: definitionCount > self.definitionCount))
+        self.definitionCount = definitionCount
     }
 
     mutating func add(_ run: UnsafeBufferPointer<ReadingRecord>) {
-        var earliest = earliest
-        var latest = latest
+        guard let first = run.first else { return }
+        var (earliest, latest) = (first.at, first.at)
+        var (lowest, highest) = (first.series, first.series)
         for reading in run {
             earliest = min(earliest, reading.at &- reading.span, reading.at)
             latest = max(latest, reading.at)
+            lowest = min(lowest, reading.series)
+            highest = max(highest, reading.series)
         }
-        self.earliest = earliest
-        self.latest = latest
+        self.earliest = min(self.earliest, earliest)
+        self.latest = max(self.latest, latest)
         kinds |= 1
+        blocks[blocks.count - 1].add(readAt: earliest...latest, series: lowest...highest)
     }
 
     mutating func add(_ event: MeterEvent, segment: borrowing SegmentDictionary) {
         kinds |= 1 << UInt64(EventKind(event).rawValue)
+        blocks[blocks.count - 1].hasEvents = true
         guard !namesUnnumberedDevices, let device = event.device else { return }
         while names.count < deviceCount {
             let count = names.count

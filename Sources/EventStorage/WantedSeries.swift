@@ -56,6 +56,12 @@ struct WantedSeries {
         return word < bits.count && bits[word] >> UInt64(series % 64) & 1 == 1
     }
 
+    /// Whether any series of a range of numbers is wanted.
+    func overlaps(_ range: ClosedRange<UInt32>) -> Bool {
+        guard Int64(range.lowerBound) <= highest, Int64(range.upperBound) >= lowest else { return false }
+        return series.contains(where: range.contains)
+    }
+
     /// Hands over the bits: bit `series % 64` of word `series / 64`, up to `highest`.
     @inline(__always)
     func withBits<R>(_ body: (UnsafePointer<UInt64>) -> R) -> R? {

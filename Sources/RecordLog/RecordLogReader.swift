@@ -127,26 +127,56 @@ package final class RecordLogReader {
         }
     }
 
+    /// Hands those blocks of a sealed segment to `body` that are asked for, in order, jumping from one to the next.
+    ///
+    /// - Parameters:
+    ///   - firstPosition: The segment's first position.
+    ///   - last: The last position wanted, known to be in the segment.
+    ///   - isWanted: Says of each block by its number in the segment, from 0, whether to read it; asked once the wanted
+    ///     ones before it were handed over. All are read where the segment has no sound index.
+    ///   - body: Receives each block; must not use this reader.
+    /// - Throws: as `forEachBlock(from:startingAt:through:)`.
+    package func forEachBlock(
+        ofSegmentAt firstPosition: UInt64,
+        through last: UInt64,
+        where isWanted: (Int) -> Bool,
+        _ body: (BlockView) throws -> BlockStep
+    ) throws {
+        let name = SegmentListing.name(firstPosition: firstPosition)
+        let current = SegmentCursor(try SegmentFile(fileSystem, directory: directory, name: name))
+        guard let tail = try current.segment.sealedTail() else {
+            try forEachBlock(from: firstPosition, through: last, body)
+            return
+        }
+        for (number, entry) in tail.entries.enumerated() where entry.firstPosition <= last && isWanted(number) {
+            if current.offset != entry.offset { current.jump(to: entry) }
+            switch try current.next(mustReach: true) {
+            case .block(let header, let bytes):
+                if try body(try view(header, bytes, in: current)) == .stop { return }
+            case .ended(let damage?): throw damage
+            case .finished, .ended: throw endError(nextPosition: current.nextPosition, last: last)
+            }
+        }
+    }
+
     /// All segments in order.
     ///
-    /// Reads header and footer of each, and the whole of one that is not sealed.
+    /// Reads header and footer of each, and the blocks of one that is not sealed.
     ///
     /// - Parameter last: Segments that begin behind this position are left out; nil: none is.
     /// - Returns: What is to be said of each.
     /// - Throws: `corruption` or `newerVersion` where a segment's header or size is wrong.
     package func segments(through last: UInt64? = nil) throws(RecordLogError) -> [SegmentSummary] {
         try refresh()
-        let buffer = ByteBuffer()
         var summaries: [SegmentSummary] = []
         for name in listing.names {
             if let last, let first = SegmentListing.firstPosition(ofName: name), first > last { break }
             let segment = try SegmentFile(fileSystem, directory: directory, name: name)
-            defer { segment.file.close() }
             if let footer = segment.footer {
+                defer { segment.file.close() }
                 summaries.append(segment.summary(of: footer))
             } else {
-                let scan = SegmentScan(try segment.readAll(into: buffer), header: segment.header)
-                summaries.append(segment.summary(of: scan))
+                summaries.append(try SegmentCursor(segment).summaryOfSoundBlocks())
             }
         }
         return summaries

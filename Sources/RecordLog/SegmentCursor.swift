@@ -16,7 +16,8 @@ final class SegmentCursor {
     }
 
     private static let firstWindowByteCount = 64 << 10
-    private static let largestWindowByteCount = 4 << 20
+    /// Little enough to stay in a cache until the blocks in it were checked and decompressed.
+    private static let largestWindowByteCount = 512 << 10
     /// How often bytes that change under the reader are read again before it takes the tail for unfinished.
     private static let rereadLimit = 8
 
@@ -75,14 +76,42 @@ final class SegmentCursor {
         return try resolveEnd()
     }
 
-    private func soundBlock() throws(RecordLogError) -> Step? {
+    /// What is to be said of a segment by its blocks up to the first place where no sound one follows.
+    func summaryOfSoundBlocks() throws(RecordLogError) -> SegmentSummary {
+        confirmsDurability = false
+        var blockCount = 0
+        while let header = try soundHeader(), header.firstPosition == nextPosition {
+            pass(header)
+            blockCount += 1
+        }
+        return segment.summary(
+            lastPosition: blockCount == 0 ? nil : nextPosition - 1,
+            blockCount: blockCount,
+            liveByteCount: offset,
+            chain: chain ?? segment.header.chainBefore
+        )
+    }
+
+    private func pass(_ header: BlockHeader) {
+        offset = header.end
+        nextPosition = header.lastPosition + 1
+        chain = header.chain
+    }
+
+    /// The header of the sound block at `offset`; nil if there is none.
+    private func soundHeader() throws(RecordLogError) -> BlockHeader? {
         let start = try bytes(at: offset, count: BlockHeader.byteCount)
         guard
             let header = BlockHeader.decode(start, at: 0, segmentID: segment.header.segmentID, offset: offset),
-            header.end <= segment.header.segmentByteCount
+            header.end <= segment.header.segmentByteCount,
+            BlockDecoder.isSound(try bytes(at: offset, count: header.blockByteCount), header: header)
         else { return nil }
+        return header
+    }
+
+    private func soundBlock() throws(RecordLogError) -> Step? {
+        guard let header = try soundHeader() else { return nil }
         let block = try bytes(at: offset, count: header.blockByteCount)
-        guard BlockDecoder.isSound(block, header: header) else { return nil }
         guard header.firstPosition == nextPosition else {
             throw .corruption(
                 "a block begins with position \(header.firstPosition) where \(nextPosition) must follow",
@@ -91,9 +120,7 @@ final class SegmentCursor {
                 positions: min(nextPosition, header.firstPosition)...max(nextPosition, header.firstPosition)
             )
         }
-        offset = header.end
-        nextPosition = header.lastPosition + 1
-        chain = header.chain
+        pass(header)
         return .block(header, block)
     }
 

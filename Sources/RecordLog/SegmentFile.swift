@@ -168,15 +168,6 @@ struct SegmentFile {
             chain: footer.chain
         )
     }
-
-    func summary(of scan: SegmentScan) -> SegmentSummary {
-        summary(
-            lastPosition: scan.entries.last?.lastPosition,
-            blockCount: scan.entries.count,
-            liveByteCount: scan.endOffset,
-            chain: scan.chain
-        )
-    }
 }
 
 /// What one segment promises to the next: how a log hangs together across files.

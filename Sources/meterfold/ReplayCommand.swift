@@ -77,8 +77,26 @@ struct ReplayCommand: ParsableCommand {
             withRecord: withRecord
         )
         output.begin()
+        if let device, fromPosition <= 1 {
+            try replay(reader, DeviceScope([device]), into: &output)
+            return
+        }
         var directory = try reader.directory(through: fromPosition > 1 ? Position(fromPosition - 1) : Position(1))
         try reader.forEachBlock(from: Position(fromPosition), through: toPosition.map { Position($0) }) { block in
+            try block.extend(&directory)
+            output.append(block, directory)
+            return .proceed
+        }
+        output.flush()
+    }
+
+    /// Reads of one device what is needed of the log: the segments with its readings in these times, or with events.
+    private func replay(_ reader: EventLogReader, _ scope: DeviceScope, into output: inout ReplayOutput) throws {
+        var directory = SeriesDirectory()
+        let filter = output.filter
+        let last = filter.to.milliseconds == .max ? filter.to.milliseconds : max(.min + 1, filter.to.milliseconds) - 1
+        let times = filter.from.milliseconds <= last ? filter.from.milliseconds...last : nil
+        try reader.forEachBlock(of: scope, through: toPosition.map { Position($0) }, readAt: times) { block in
             try block.extend(&directory)
             output.append(block, directory)
             return .proceed

@@ -12,17 +12,22 @@ struct ScopedReadTests {
         var counts = DefinitionCounts()
     }
 
-    private func scopedRead(_ log: LogUnderTest, _ scope: DeviceScope, through last: UInt64?) throws -> Delivered {
+    private func scopedRead(
+        _ log: LogUnderTest,
+        _ scope: DeviceScope,
+        through last: UInt64?,
+        readAt times: ClosedRange<Int64>? = nil
+    ) throws -> Delivered {
         var delivered = Delivered()
         var directory = SeriesDirectory()
         var next: UInt64 = 1
-        try log.reader().forEachBlock(of: scope, through: last.map { Position($0) }) { block in
+        try log.reader().forEachBlock(of: scope, through: last.map { Position($0) }, readAt: times) { block in
             try block.extend(&directory)
             for run in block.runs {
                 switch run {
                 case .readings(let first, let readings):
                     #expect(first.rawValue >= next && !readings.isEmpty)
-                    for (i, reading) in readings.enumerated() {
+                    for (i, reading) in readings.enumerated() where times?.contains(reading.at) ?? true {
                         delivered.items[first.rawValue + UInt64(i)] = .reading(reading)
                     }
                     next = first.rawValue + UInt64(readings.count)
@@ -38,7 +43,12 @@ struct ScopedReadTests {
         return delivered
     }
 
-    private func filteredRead(_ log: LogUnderTest, _ scope: DeviceScope, through last: UInt64?) throws -> Delivered {
+    private func filteredRead(
+        _ log: LogUnderTest,
+        _ scope: DeviceScope,
+        through last: UInt64?,
+        readAt times: ClosedRange<Int64>? = nil
+    ) throws -> Delivered {
         var delivered = Delivered()
         var directory = SeriesDirectory()
         try log.reader().forEachBlock(from: .origin, through: last.map { Position($0) }) { block in
@@ -47,7 +57,9 @@ struct ScopedReadTests {
                 switch run {
                 case .readings(let first, let readings):
                     for (i, reading) in readings.enumerated()
-                    where scope.contains(directory.deviceName(ofSeries: reading.series)) {
+                    where scope.contains(directory.deviceName(ofSeries: reading.series))
+                        && times?.contains(reading.at) ?? true
+                    {
                         delivered.items[first.rawValue + UInt64(i)] = .reading(reading)
                     }
                 case .event(let position, let event): delivered.items[position.rawValue] = .event(event)
@@ -135,6 +147,71 @@ struct ScopedReadTests {
             return .proceed
         }
         #expect(scopedBlockCount < blockCount * 3 / 4)
+    }
+
+    /// A fleet that is read on and on, some of it late, with an event now and then.
+    private func steadyLog(_ seed: UInt64, sealedIndexByteCount: Int) throws -> LogUnderTest {
+        let log = try LogUnderTest(
+            seed: seed,
+            segmentByteCount: 24 << 10,
+            sealedIndexByteCount: sealedIndexByteCount
+        )
+        log.items.deviceLimit = seed % 2 == 0 ? 12 : 60
+        for round in 0..<160 as Range<Int64> {
+            var batch = EventBatch()
+            for _ in 0..<log.items.number(1...120) {
+                var reading = log.items.reading()
+                let lateness = log.items.generator.chance(4) ? log.items.number(0...40) : 0
+                reading.at = 1_767_225_600_000 + (round - lateness) * 3_600_000 + log.items.number(0...3599) * 1000
+                batch.readings.append(reading)
+            }
+            if log.items.generator.chance(4) {
+                let event = log.items.event(.dayTurned)
+                batch.events.append((batch.readings.count, event))
+            }
+            try log.append(batch)
+        }
+        return log
+    }
+
+    @Test(arguments: 0..<12 as Range<UInt64>)
+    func `deliver what a full read does of a span of time`(_ seed: UInt64) throws {
+        // Too little room for what each block holds, or enough.
+        let log = try steadyLog(seed, sealedIndexByteCount: seed % 4 == 0 ? 512 : 4 << 10)
+        #expect(try log.reader().segments().count > 2)
+        for round in 0..<24 {
+            let scope = randomScope(log)
+            let last = round % 3 == 0 ? UInt64(log.items.number(1...Int64(log.logged.count))) : nil
+            let from = 1_767_225_600_000 + log.items.number(-10...170) * 3_600_000
+            let times = from...from + log.items.number(0...40) * 3_600_000
+            let (scoped, filtered) = try (
+                scopedRead(log, scope, through: last, readAt: times),
+                filteredRead(log, scope, through: last, readAt: times)
+            )
+            #expect(scoped == filtered, "seed \(seed), round \(round), \(times), \(scope.names)")
+        }
+        guard seed % 4 != 0 else { return }
+        let (all, none) = try (blockCount(log, nil), blockCount(log, 0...0))
+        #expect(none < all * 3 / 4, "seed \(seed): \(none) of \(all) blocks read for nothing")
+    }
+
+    private func blockCount(_ log: LogUnderTest, _ times: ClosedRange<Int64>?) throws -> Int {
+        var count = 0
+        try log.reader().forEachBlock(of: DeviceScope([log.items.directory.devices[0]]), readAt: times) { _ in
+            count += 1
+            return .proceed
+        }
+        return count
+    }
+
+    @Test func `a log that ends before what was acknowledged is damaged, whoever is asked about`() throws {
+        let log = try steadyLog(1, sealedIndexByteCount: 4 << 10)
+        let beyond = Position(UInt64(log.logged.count) + 1)
+        for scope in [nil, DeviceScope([log.items.directory.devices[0]]), DeviceScope(["nobody"])] {
+            #expect(throws: RecordLogError.self) {
+                try log.reader().forEachBlock(of: scope, through: beyond, readAt: 0...0) { _ in .proceed }
+            }
+        }
     }
 
     @Test func `follow a steady fleet over blocks and segments`() throws {

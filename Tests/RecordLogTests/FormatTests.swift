@@ -13,6 +13,17 @@ import Testing
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
             #expect(meterfold_crc32c(7, bytes, count) == meterfold_crc32c_portable(7, bytes, count))
         }
+        // Long inputs are taken in lanes.
+        let long = (0..<20_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        for _ in 0..<200 {
+            let range = Int.random(in: 0...9, using: &generator)..<Int.random(in: 3000...20_000, using: &generator)
+            let bytes = Array(long[range])
+            let crc = UInt32.random(in: 0...UInt32.max, using: &generator)
+            #expect(
+                meterfold_crc32c(crc, bytes, bytes.count) == meterfold_crc32c_portable(crc, bytes, bytes.count),
+                "\(range)"
+            )
+        }
     }
 
     @Test func `structures have their sizes and marks enough bits`() {

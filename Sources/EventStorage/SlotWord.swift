@@ -1,0 +1,53 @@
+/// As many slots of a width as are handled at a time, lowest first.
+struct SlotWord {
+    let width: Int
+    let count: Int
+    /// A slot of ones.
+    let mask: UInt64
+    /// All slots; the highest bit of each.
+    private let all: UInt64
+    private let high: UInt64
+
+    @inline(__always)
+    init(width: Int) {
+        self.width = width
+        count = 57 / width
+        mask = UInt64(1) << UInt64(width) - 1
+        all = UInt64(1) << UInt64(count * width) - 1
+        high = (all / mask) << UInt64(width - 1)
+    }
+
+    /// Whether there are so many slots that they are added up faster together than one by one.
+    var sumsFast: Bool { count >= 19 }
+
+    /// The sum of all slots, bit by bit of their numbers.
+    @inline(__always)
+    func sum(_ word: UInt64) -> Int64 {
+        var sum = 0
+        var lowest = high >> UInt64(width - 1)
+        for bit in 0..<width {
+            sum &+= (word & lowest).nonzeroBitCount &<< bit
+            lowest &<<= 1
+        }
+        return Int64(sum)
+    }
+
+    /// The slots alone.
+    @inline(__always)
+    func word(_ bits: UInt64) -> UInt64 { bits & all }
+
+    /// The highest bit of each slot of ones: of those whose inverse is 0, found for all at once.
+    @inline(__always)
+    func escapes(_ word: UInt64) -> UInt64 {
+        let inverse = ~word & all
+        let low = all & ~high
+        return ~(((inverse & low) &+ low) | inverse) & high
+    }
+
+    /// How many slots are of ones.
+    @inline(__always)
+    func escapeCount(_ word: UInt64) -> Int {
+        let found = escapes(word)
+        return found == 0 ? 0 : found.nonzeroBitCount
+    }
+}
