@@ -1,8 +1,11 @@
 import ArgumentParser
 import EventStorage
+import Foundation
 import MeterModel
+import Projections
 import RecordLog
 import Telegrams
+import TimeZones
 
 struct ReplayCommand: ParsableCommand {
     enum Format: String, CaseIterable, ExpressibleByArgument { case ndjson, csv }
@@ -30,6 +33,13 @@ struct ReplayCommand: ParsableCommand {
     @Option(help: "How events are printed; by default ndjson.") var format: Format?
     @Flag(help: "Adds to each line what the log says of it: position, recordedAt, recordedBy.") var withRecord = false
 
+    @Flag(
+        help: """
+            Prints what the fleet used by local day: the rows of 'query consumption' added up over the devices. Folds \
+            the log in memory, stores nothing; --from and --to choose days.
+            """
+    )
+    var summary = false
     @Option(help: ArgumentHelp("Folds into a database of views at this path, prints nothing.", valueName: "path"))
     var into: String?
     @Option(
@@ -49,13 +59,20 @@ struct ReplayCommand: ParsableCommand {
         } else if tariffs != nil || force {
             throw ValidationError("--tariffs and --force go with --into")
         }
+        if summary {
+            guard into == nil, kind == nil, fromPosition == 1, !withRecord else {
+                throw ValidationError("--summary goes with --device, --from, --to, --to-position and --format")
+            }
+        }
         if let kind, !MeterEvent.names.contains(kind) {
             throw ValidationError(
                 "'\(kind)' is no kind of event; known are \(MeterEvent.names.joined(separator: ", "))"
             )
         }
         for (name, text) in [("--from", from), ("--to", to)] {
-            if let text, Instant(text: text) == nil { throw ValidationError("\(name) takes an instant, not '\(text)'") }
+            guard let text, Instant(text: text) == nil else { continue }
+            if summary, LocalDate(text) != nil { continue }
+            throw ValidationError("\(name) takes an instant\(summary ? " or a date" : ""), not '\(text)'")
         }
         if withRecord, format == .csv { throw ValidationError("--with-record goes with ndjson") }
     }
@@ -64,6 +81,7 @@ struct ReplayCommand: ParsableCommand {
         try location.directory.require()
         if let into { return try whatIf(into: into).run() }
         let format = format ?? .ndjson
+        if summary { return try summarize(format) }
         let reader = try EventLogReader(directory: location.data)
         var output = ReplayOutput(
             filter: ReplayFilter(
@@ -88,6 +106,24 @@ struct ReplayCommand: ParsableCommand {
             return .proceed
         }
         output.flush()
+    }
+
+    private func summarize(_ format: Format) throws {
+        func bound(_ text: String?) -> FleetSummary.ViewBound? {
+            text.flatMap { LocalDate($0).map { .day($0) } ?? Instant(text: $0).map { .instant($0) } }
+        }
+        let path = location.data
+        let run = SummaryRun(
+            zones: FoundationZoneSource(),
+            threadCount: max(1, ProcessInfo.processInfo.activeProcessorCount)
+        ) { try EventLogReader(directory: path) }
+        let summary = try run.run(
+            through: toPosition.map { Position($0) },
+            device: device,
+            from: bound(from),
+            to: bound(to)
+        )
+        Array(SummaryText(format: format).text(of: summary.rows).utf8).withUnsafeBytes { Terminal.write($0) }
     }
 
     /// Reads of one device what is needed of the log: the segments with its readings in these times, or with events.

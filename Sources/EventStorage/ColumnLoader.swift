@@ -1,0 +1,112 @@
+package import MeterModel
+import RecordLog
+
+/// Reads a log as batches of columns, from its first block on.
+///
+/// Invariants: `decoder` is behind the last block taken, and `nextPosition` behind its last record; `seriesCount` is
+/// how many series the log has by then.
+package final class ColumnLoader {
+    private let log: RecordLogReader
+    private let decoder = BlockBodyDecoder()
+    private var segments: ArraySlice<SegmentSummary>
+    private let last: UInt64
+    private var nextPosition: UInt64 = 1
+    private var seriesCount = 0
+    private var seen = SeenSeries()
+
+    /// - Parameters:
+    ///   - reader: the log's; it must not be used meanwhile.
+    ///   - last: The last position wanted, known to be durable; nil is as far as there is now.
+    /// - Throws: `RecordLogError`; also where the log ends before `last`.
+    package init(_ reader: EventLogReader, through last: Position? = nil) throws {
+        log = reader.log
+        let segments = try log.segments(through: last?.rawValue).filter { $0.lastPosition != nil }
+        self.segments = segments[...]
+        let head = segments.last?.lastPosition ?? 0
+        self.last = min(last?.rawValue ?? head, head)
+        if let last, last.rawValue > head {
+            try log.forEachBlock(from: last.rawValue, through: last.rawValue) { _ in .stop }
+        }
+    }
+
+    /// The last position read so far.
+    package var position: Position { Position(nextPosition - 1) }
+
+    /// Fills a batch with the blocks that follow.
+    ///
+    /// - Parameters:
+    ///   - batch: what it held is gone.
+    ///   - parts: into how many parts it is cut, where it can be.
+    /// - Returns: false at the end of the log.
+    /// - Throws: `RecordLogError`, `EventStorageError`.
+    package func load(_ batch: ColumnBatch, parts: Int) throws -> Bool {
+        batch.reset()
+        while let segment = segments.first, let segmentLast = segment.lastPosition, batch.readingCount == 0 {
+            let end = min(last, segmentLast)
+            if nextPosition > end {
+                segments.removeFirst()
+                if batch.beginsSegment || !batch.events.isEmpty { break }
+                continue
+            }
+            try log.forEachBlock(from: nextPosition, through: end) { view in
+                try take(view, into: batch)
+                return batch.isFull ? .stop : .proceed
+            }
+        }
+        batch.cut(intoParts: parts)
+        return batch.readingCount > 0 || batch.beginsSegment || !batch.events.isEmpty
+    }
+
+    private func take(_ view: BlockView, into batch: ColumnBatch) throws {
+        if view.isFirstInSegment {
+            batch.beginsSegment = true
+            seen.beginSegment()
+        }
+        let block = try decoder.decode(view, body: batch.copy(view.body), depth: .columns)
+        let positions = view.firstPosition...view.lastPosition
+        guard block.before.series == seriesCount else {
+            throw EventStorageError.definitionsMissing(positions: positions)
+        }
+        seriesCount = block.after.series
+        seen.define(block.series.count, upTo: seriesCount)
+        for i in block.series.newOrdinals {
+            batch.newSeries.append(
+                NewSeries(
+                    device: decoder.segment.series.states[i].device,
+                    register: decoder.segment.registerOfSeries[i]
+                )
+            )
+        }
+        for i in block.registers.newOrdinals {
+            batch.newRegisters.append(decoder.segment.registers.name(decoder.segment.registers.numbers[i]) ?? "")
+        }
+        do throws(MalformedBytes) {
+            try takeRuns(block, into: batch)
+        } catch {
+            throw EventStorageError.malformedBlock(positions: positions, error)
+        }
+        nextPosition = view.lastPosition + 1
+    }
+
+    private func takeRuns(_ block: BlockBodyDecoder.Block, into batch: ColumnBatch) throws(MalformedBytes) {
+        var columns = block.columns[...]
+        var position = block.firstPosition
+        for run in block.runs {
+            guard position <= last else { return }
+            switch run {
+            case .readings: preconditionFailure("readings of a block that was decoded for its columns")
+            case .event(_, _, let event):
+                batch.events.append(event)
+                position += 1
+            case .passedOver(let count):
+                try batch.append(
+                    columns.removeFirst(),
+                    count: Int(min(UInt64(count), last - position + 1)),
+                    seriesCount: seriesCount,
+                    seen: &seen
+                )
+                position += UInt64(count)
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+package import MeterModel
+
+/// A run of readings whose series are decoded and whose times and values are still columns.
+struct ColumnRun {
+    /// Where a part of the run begins.
+    private struct Start {
+        var index: Int
+        var times: ColumnCursor
+        var values: ColumnCursor
+    }
+
+    private let numbers: UnsafePointer<UInt32>
+    let count: Int
+    private let timeScale: Int64
+    private let valueScale: Int64
+    private let traits: UnsafeRawBufferPointer
+    private let traitsAreMixed: Bool
+    private let hasIntervals: Bool
+    /// Whether all of its readings count, so that its columns must end with them.
+    private let isWhole: Bool
+    private let times: ColumnCursor
+    private let values: ColumnCursor
+    private var starts: [Start] = []
+
+    var series: UnsafeBufferPointer<UInt32> { UnsafeBufferPointer(start: numbers, count: count) }
+
+    /// - Precondition: `numbers` has room for all readings of the run.
+    init(
+        _ columns: ReadingRunDecoder.Columns,
+        count: Int,
+        numbers: UnsafeMutablePointer<UInt32>,
+        seriesCount: Int
+    ) throws(MalformedBytes) {
+        self.numbers = UnsafePointer(numbers)
+        self.count = count
+        timeScale = columns.timeScale
+        valueScale = columns.valueScale
+        traits = columns.traits
+        traitsAreMixed = columns.traitsAreMixed
+        var union: UInt8 = 0
+        for byte in columns.traits {
+            union |= byte
+            guard ReadingTraits(rawValue: byte).isValid else {
+                throw MalformedBytes(reason: "traits \(byte)", byteOffset: 0)
+            }
+        }
+        hasIntervals = ReadingTraits(rawValue: union).isInterval
+        isWhole = count == columns.count
+        times = columns.times
+        values = columns.values
+        try ColumnRun.decodeSeries(columns, into: numbers, seriesCount: seriesCount)
+    }
+
+    private static func decodeSeries(
+        _ columns: ReadingRunDecoder.Columns,
+        into numbers: UnsafeMutablePointer<UInt32>,
+        seriesCount: Int
+    ) throws(MalformedBytes) {
+        var series = columns.series
+        var number: Int64 = 0
+        var largest: UInt64 = 0
+        withUnsafeTemporaryAllocation(of: Int64.self, capacity: ReadingRunDecoder.stepCount) { step in
+            guard let step = step.baseAddress else { return }
+            var next = 0
+            while next < columns.count {
+                let count = min(ReadingRunDecoder.stepCount, columns.count - next)
+                series.read(count, into: step)
+                for i in 0..<count {
+                    number &+= step[i]
+                    largest = max(largest, UInt64(bitPattern: number))
+                    numbers[next &+ i] = UInt32(truncatingIfNeeded: number)
+                }
+                next += count
+            }
+        }
+        guard series.isUsedUp, largest < UInt64(seriesCount) else {
+            throw MalformedBytes(reason: "series that are not defined, or not as many as readings", byteOffset: 0)
+        }
+    }
+
+    /// Cuts the run where its series reach each of some numbers, which ascend.
+    /// - Precondition: the series of the run ascend, or there are no bounds.
+    mutating func cut(at bounds: [UInt32]) {
+        starts.removeAll(keepingCapacity: true)
+        var start = Start(index: 0, times: times, values: values)
+        starts.append(start)
+        for bound in bounds {
+            var low = start.index
+            var high = count
+            while low < high {
+                let middle = (low + high) / 2
+                if numbers[middle] < bound { low = middle + 1 } else { high = middle }
+            }
+            start.times.skip(low - start.index)
+            start.values.skip(low - start.index)
+            start.index = low
+            starts.append(start)
+        }
+    }
+
+    /// Moves the fronts of a part's series on.
+    ///
+    /// A reading is calm, and nothing more is told of it, if it is a register reading later than its front by no more
+    /// than the front's reach and not later than its limit, of a value not less and not too much more.
+    ///
+    /// - Parameters:
+    ///   - part: from 0.
+    ///   - fronts: by number of series, of all that the log has by now.
+    ///   - scratch: room for twice as many numbers as a step has.
+    ///   - uncalm: hears of every other reading, in order: its series, time, value and traits. The front of its series
+    ///     is as the last reading left it, and is to be moved on by whoever wants that.
+    /// - Throws: where a column is not as long as the run.
+    @inline(__always)
+    func walk(
+        _ part: Int,
+        fronts: UnsafeMutablePointer<SeriesFront>,
+        scratch: UnsafeMutablePointer<Int64>,
+        uncalm: (UInt32, Int64, Int64, ReadingTraits) -> Void
+    ) throws(MalformedBytes) {
+        let start = starts[part]
+        let end = part + 1 < starts.count ? starts[part + 1].index : count
+        var times = start.times
+        var values = start.values
+        var next = start.index
+        var previousAt: Int64 = 0
+        while next < end {
+            let stepCount = min(ReadingRunDecoder.stepCount, end - next)
+            let (deviations, rises) = (scratch, scratch + ReadingRunDecoder.stepCount)
+            times.read(stepCount, into: deviations)
+            values.read(stepCount, into: rises)
+            for i in 0..<stepCount {
+                let number = numbers[next &+ i]
+                let front = fronts + Int(number)
+                let (at, value) = front.pointee.state.advance(
+                    deviations[i] &* timeScale,
+                    rises[i] &* valueScale,
+                    after: previousAt
+                )
+                previousAt = at
+                let elapsed = UInt64(bitPattern: at &- front.pointee.at)
+                let rise = UInt64(bitPattern: value &- front.pointee.value)
+                if elapsed &- 1 < UInt64(front.pointee.reach), rise <= UInt64(maximumMilliValue),
+                    at <= front.pointee.limit, !hasIntervals
+                {
+                    front.pointee.at = at
+                    front.pointee.value = value
+                } else {
+                    uncalm(number, at, value, ReadingTraits(rawValue: traits[traitsAreMixed ? next &+ i : 0]))
+                }
+            }
+            next += stepCount
+        }
+        guard !isWhole || end < count || (times.isUsedUp && values.isUsedUp) else {
+            throw MalformedBytes(reason: "a column is not as long as its run", byteOffset: 0)
+        }
+    }
+}
+
+extension ColumnBatch {
+    /// Moves the fronts of a part's series on, and tells of each reading that is not calm (`ColumnRun.walk`).
+    ///
+    /// - Parameters:
+    ///   - part: below `partCount`; others may be walked at the same time.
+    ///   - fronts: by number of series, of all that the log has with this batch.
+    ///   - uncalm: hears of each reading that is not calm, those of one series in the log's order.
+    /// - Throws: `MalformedBytes`.
+    package func walk(
+        _ part: Int,
+        fronts: UnsafeMutablePointer<SeriesFront>,
+        uncalm: (UInt32, Int64, Int64, ReadingTraits) -> Void
+    ) throws {
+        let scratch = UnsafeMutablePointer<Int64>.allocate(capacity: 2 * ReadingRunDecoder.stepCount)
+        defer { scratch.deallocate() }
+        for run in runs { try run.walk(part, fronts: fronts, scratch: scratch, uncalm: uncalm) }
+    }
+}

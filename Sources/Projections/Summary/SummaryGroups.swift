@@ -1,0 +1,49 @@
+import MeterModel
+
+/// Series whose rows are summed up together: of one register, one kind of supply, one dimension and one zone.
+struct SummaryGroup: Hashable {
+    var register: UInt32
+    var utility: Utility?
+    var dimension: Dimension
+    var zone: Int
+}
+
+/// The groups met so far, by number.
+struct SummaryGroups {
+    private(set) var groups: [SummaryGroup] = []
+    private var indexes: [SummaryGroup: Int] = [:]
+
+    mutating func index(of group: SummaryGroup) -> Int {
+        if let index = indexes[group] { return index }
+        groups.append(group)
+        indexes[group] = groups.count - 1
+        return groups.count - 1
+    }
+}
+
+/// What a part of the series added up to, and what of them is left to look at.
+///
+/// One thread at a time has it; what a part's series are may change between batches.
+final class SummaryPart {
+    /// By number of group.
+    var groups: [SummaryDays] = []
+    /// Readings earlier than the latest of their series, in the log's order for each series.
+    var lates: ContiguousArray<LateReading> = []
+    /// What went wrong.
+    var error: (any Error)?
+    /// About how many late readings are kept; nil: as many as each series may have.
+    let lateLimit: Int?
+
+    init(lateLimit: Int? = nil) { self.lateLimit = lateLimit }
+
+    func reserve(_ groupCount: Int) {
+        while groups.count < groupCount { groups.append(SummaryDays()) }
+    }
+}
+
+/// A reading that came after a later one of its series.
+struct LateReading {
+    var series: UInt32
+    var at: Int64
+    var value: Int64
+}

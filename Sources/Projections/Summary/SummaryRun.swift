@@ -1,0 +1,366 @@
+import Billing
+import Dispatch
+package import EventStorage
+package import MeterModel
+import RecordLog
+import Synchronization
+
+/// Folds a log to what the fleet used by local day; stores nothing.
+///
+/// The readings are walked as columns, parts of the series side by side, by `SummaryFold`. What is declared is read
+/// first, if the log turns out to declare anything. Devices whose readings are not plain are folded exactly, as the
+/// views fold them, so that the digits are the views' own.
+package struct SummaryRun {
+    private let zones: any ZoneSource
+    private let threadCount: Int
+    private let makeReader: () throws -> EventLogReader
+
+    /// Readings of devices that are folded exactly at a time, about: bounds the memory it takes.
+    private static let exactReadingCount: UInt64 = 8_000_000
+
+    /// - Parameters:
+    ///   - zones: the rules by which local days are cut.
+    ///   - threadCount: how many threads share the work.
+    ///   - makeReader: opens the log; called from this thread.
+    package init(
+        zones: any ZoneSource,
+        threadCount: Int,
+        makeReader: @escaping () throws -> EventLogReader
+    ) {
+        precondition(threadCount > 0, "no thread to work")
+        self.zones = zones
+        self.threadCount = threadCount
+        self.makeReader = makeReader
+    }
+
+    /// Thrown where a log that was taken to declare nothing does.
+    private struct DeclaresSomething: Error {}
+
+    /// What was declared, and of which devices by their numbers.
+    private struct Known {
+        var table: SummaryTermsTable
+        var termsOfDevice: [UInt32]
+        var directory: SeriesDirectory?
+        /// False: what the log declares was not looked for.
+        var isComplete: Bool
+    }
+
+    /// Folds the log.
+    ///
+    /// - Parameters:
+    ///   - last: the last position that counts, known to be durable; nil is as far as there is now.
+    ///   - device: the only device that counts; nil: all.
+    ///   - from: the first day that is wanted; nil: the first there is.
+    ///   - to: the first day behind those wanted.
+    /// - Returns: the sums.
+    /// - Throws: `RecordLogError`, `EventStorageError`.
+    package func run(
+        through last: Position? = nil,
+        device: String? = nil,
+        from: FleetSummary.ViewBound? = nil,
+        to: FleetSummary.ViewBound? = nil
+    ) throws -> FleetSummary {
+        let reader = try makeReader()
+        let last = try last ?? reader.lastPosition()
+        var summary = FleetSummary(from: from, to: to)
+        guard last > .origin else { return summary }
+        if let device {
+            try addExactly(DeviceScope([device]), reader, through: last, to: &summary)
+            return summary
+        }
+        do {
+            let known = Known(
+                table: plainTable(),
+                termsOfDevice: [],
+                directory: nil,
+                isComplete: false
+            )
+            try add(known, reader, through: last, to: &summary)
+        } catch is DeclaresSomething {
+            summary = FleetSummary(from: from, to: to)
+            try add(try known(reader, through: last), reader, through: last, to: &summary)
+        }
+        return summary
+    }
+
+    private func plainTable() -> SummaryTermsTable {
+        var table = SummaryTermsTable(zones)
+        _ = table.index(of: SummaryTerms(), zone: nil)
+        return table
+    }
+
+    private func known(_ reader: EventLogReader, through last: Position) throws -> Known {
+        var directory = SeriesDirectory()
+        var declarations = SummaryDeclarations()
+        try reader.forEachBlock(of: DeviceScope([]), through: last) { block in
+            try block.extend(&directory)
+            for case .event(_, let event) in block.runs { declarations.take(event) }
+            return .proceed
+        }
+        var known = Known(table: plainTable(), termsOfDevice: [], directory: directory, isComplete: true)
+        for device in 0..<UInt32(directory.deviceCount) {
+            known.termsOfDevice.append(declarations.terms(of: directory.devices[device], &known.table))
+        }
+        return known
+    }
+
+    // MARK: All devices
+
+    private func add(
+        _ known: Known,
+        _ reader: EventLogReader,
+        through last: Position,
+        to summary: inout FleetSummary
+    ) throws {
+        let fold = SummaryFold(known.table)
+        var registers: [String] = []
+        let partCount = threadCount == 1 ? 1 : 2 * threadCount
+        let parts = (0..<partCount).map { _ in SummaryPart(lateLimit: SummaryFold.totalLateLimit / partCount) }
+        try walk(reader, through: last, fold, parts) { batch in
+            if !known.isComplete, batch.events.contains(where: SummaryDeclarations.bears) {
+                throw DeclaresSomething()
+            }
+            registers += batch.newRegisters
+            for series in batch.newSeries {
+                let device = Int(series.device)
+                fold.append(series, terms: device < known.termsOfDevice.count ? known.termsOfDevice[device] : 0)
+            }
+            for part in parts { part.reserve(fold.groups.groups.count) }
+        } uncalm: {
+            fold.take($0, at: $1, value: $2, $3, into: $4)
+        }
+        let lastAt = fold.lastReadAt
+        if fold.endFirstPass(parts, into: parts[0]) {
+            fold.beginSecondPass()
+            try walk(reader, through: last, fold, parts, willWalk: { _ in }) { series, at, value, _, part in
+                fold.takeAgain(series, at: at, value: value, into: part)
+            }
+        }
+        fold.addRows(lastAt: lastAt, into: parts[0])
+        let total = SummaryPart()
+        total.reserve(fold.groups.groups.count)
+        for part in parts {
+            for (i, days) in part.groups.enumerated() { total.groups[i].add(days, sign: 1) }
+        }
+        try correct(total, fold, known, reader, through: last)
+        for (i, group) in fold.groups.groups.enumerated() {
+            summary.add(
+                total.groups[i],
+                register: registers[Int(group.register)],
+                group,
+                zone: known.table.zones[group.zone]
+            )
+        }
+    }
+
+    /// Walks the log's batches, the parts of each side by side while the next is loaded.
+    ///
+    /// - Parameters:
+    ///   - reader: the log's.
+    ///   - last: the last position that counts.
+    ///   - fold: whose fronts are moved on.
+    ///   - parts: into how many parts the series are cut.
+    ///   - willWalk: called with each batch before it is walked.
+    ///   - uncalm: takes a reading that is not calm, for the part given.
+    /// - Throws: `RecordLogError`, `EventStorageError`, and what `willWalk` throws.
+    private func walk(
+        _ reader: EventLogReader,
+        through last: Position,
+        _ fold: SummaryFold,
+        _ parts: [SummaryPart],
+        willWalk: (ColumnBatch) throws -> Void,
+        uncalm: (UInt32, Int64, Int64, ReadingTraits, SummaryPart) -> Void
+    ) throws {
+        let loader = try ColumnLoader(reader, through: last)
+        var (batch, next) = (ColumnBatch(), ColumnBatch())
+        var isMore = try loader.load(batch, parts: parts.count)
+        while isMore {
+            try willWalk(batch)
+            if batch.beginsSegment { fold.beginSegment() }
+            var loaded: Result<Bool, any Error> = .success(false)
+            let fronts = fold.fronts
+            perform(batch.partCount + 1) { [batch, next] task in
+                guard task > 0 else {
+                    loaded = Result { try loader.load(next, parts: parts.count) }
+                    return
+                }
+                let part = parts[task - 1]
+                do {
+                    try batch.walk(task - 1, fronts: fronts) { uncalm($0, $1, $2, $3, part) }
+                } catch {
+                    part.error = error
+                }
+            }
+            for part in parts { if let error = part.error { throw error } }
+            isMore = try loaded.get()
+            swap(&batch, &next)
+        }
+    }
+
+    /// Does tasks 0 and following, each once; later ones may be done before earlier ones have ended.
+    private func perform(_ count: Int, _ task: (Int) -> Void) {
+        guard threadCount > 1 else {
+            for i in 0..<count { task(i) }
+            return
+        }
+        let next = Atomic<Int>(0)
+        withoutActuallyEscaping(task) { task in
+            // Safety: the tasks share nothing but what they only read, and all have ended on return.
+            nonisolated(unsafe) let work = task
+            DispatchQueue.concurrentPerform(iterations: min(threadCount, count)) { _ in
+                while true {
+                    let i = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                    if i >= count { return }
+                    work(i)
+                }
+            }
+        }
+    }
+
+    // MARK: Devices that are folded exactly
+
+    /// Puts the exact rows of the series that are not settled in the place of what they had added up to.
+    private func correct(
+        _ total: SummaryPart,
+        _ fold: SummaryFold,
+        _ known: Known,
+        _ reader: EventLogReader,
+        through last: Position
+    ) throws {
+        let unsettled = fold.unsettled
+        guard !unsettled.isEmpty else { return }
+        let directory = try known.directory ?? reader.directory(through: last)
+        var isUnsettled = ContiguousArray(repeating: false, count: fold.count)
+        for series in unsettled { isUnsettled[Int(series)] = true }
+        let devices = Set(unsettled.map { fold.fronts[Int($0)].device }).sorted()
+        let perDevice = max(1, last.rawValue / UInt64(max(1, directory.deviceCount)))
+        let atOnce = Int(max(1, SummaryRun.exactReadingCount / perDevice))
+        for start in stride(from: 0, to: devices.count, by: atOnce) {
+            let some = devices[start..<min(devices.count, start + atOnce)]
+            let exact = Fold(zones: zones, scope: DeviceScope(some.map { directory.devices[$0] }))
+            var readings: ContiguousArray<ReadingRecord> = []
+            try foldAlone(exact, reader, through: last) { run in
+                readings.append(contentsOf: run.filter { isUnsettled[Int($0.series)] })
+            }
+            takeBack(readings, fold, known.table, from: total)
+            for index in unsettled where exact.owners[Int(index)] !== exact.outsider {
+                let note = fold.notes[Int(index)]
+                var group = fold.groups.groups[Int(note.group)]
+                group.dimension = exact.owners[Int(index)].declaration.dimension ?? .energy
+                guard let number = fold.groups.groups.firstIndex(of: group) else { continue }
+                exact.addDays(ofSeries: index, to: &total.groups[number])
+            }
+        }
+    }
+
+    /// Folds the devices in a fold's scope; `take` hears of their readings.
+    private func foldAlone(
+        _ exact: Fold,
+        _ reader: EventLogReader,
+        through last: Position,
+        _ take: (UnsafeBufferPointer<ReadingRecord>) -> Void
+    ) throws {
+        var directory = SeriesDirectory()
+        try reader.forEachBlock(of: exact.scope, through: last) { block in
+            try block.extend(&directory)
+            for run in block.runs {
+                switch run {
+                case .readings(let first, let readings):
+                    exact.apply(
+                        readings,
+                        firstPosition: first,
+                        recordedAt: block.recordedAt,
+                        directory: directory
+                    )
+                    take(readings)
+                case .event(let position, let event):
+                    guard SummaryDeclarations.bears(event) else { continue }
+                    exact.apply(event, position: position, recordedAt: block.recordedAt, directory: directory)
+                }
+            }
+            return .proceed
+        }
+        exact.grow(to: directory)
+    }
+
+    /// Takes back what series that are not settled had added up to: their readings, told again, add up to the same.
+    private func takeBack(
+        _ readings: ContiguousArray<ReadingRecord>,
+        _ fold: SummaryFold,
+        _ table: SummaryTermsTable,
+        from total: SummaryPart
+    ) {
+        let again = SummaryFold(table)
+        for i in 0..<fold.count { again.append(like: i, of: fold) }
+        let part = SummaryPart()
+        part.reserve(again.groups.groups.count)
+        for reading in readings {
+            again.take(reading.series, at: reading.at, value: reading.value, reading.traits, into: part)
+        }
+        if again.endFirstPass([part], into: part) {
+            again.beginSecondPass()
+            for reading in readings {
+                again.takeAgain(reading.series, at: reading.at, value: reading.value, into: part)
+            }
+        }
+        for (i, days) in part.groups.enumerated() { total.groups[i].add(days, sign: -1) }
+    }
+
+    private func addExactly(
+        _ scope: DeviceScope,
+        _ reader: EventLogReader,
+        through last: Position,
+        to summary: inout FleetSummary
+    ) throws {
+        let exact = Fold(zones: zones, scope: scope)
+        try foldAlone(exact, reader, through: last) { _ in }
+        for index in exact.series.indices where exact.owners[index] !== exact.outsider {
+            let device = exact.owners[index]
+            var days = SummaryDays()
+            exact.addDays(ofSeries: UInt32(index), to: &days)
+            let group = SummaryGroup(
+                register: 0,
+                utility: device.declaration.utility,
+                dimension: device.declaration.dimension ?? .energy,
+                zone: 0
+            )
+            summary.add(days, register: exact.registers[index].text, group, zone: device.zone)
+        }
+    }
+}
+
+extension Fold {
+    /// Adds the rows that the view of days has of a series.
+    func addDays(ofSeries index: UInt32, to days: inout SummaryDays) {
+        let fold = series[Int(index)]
+        let device = owners[Int(index)]
+        var span: (start: Int64, end: Int64)?
+        fold.forEachInterval(from: Int64.min, to: Int64.max) { interval in
+            span = (min(span?.start ?? interval.start, interval.start), max(span?.end ?? interval.end, interval.end))
+        }
+        guard let span else { return }
+        var pass = BucketPass(
+            span: span,
+            ledgerDays: nil,
+            zone: device.zone,
+            schedule: nil,
+            gapAfter: device.declaration.gapAfter,
+            cutsHours: false,
+            sink: SummaryRows(days: days)
+        )
+        days = SummaryDays()
+        fold.forEachInterval(from: Int64.min, to: Int64.max) { pass.take($0) }
+        pass.finish()
+        days = pass.sink.days
+    }
+}
+
+/// Takes the days of a series.
+private struct SummaryRows: BucketSink {
+    var days: SummaryDays
+
+    mutating func hour(_ bucket: Bucket) {}
+    mutating func day(_ bucket: Bucket, _ day: LocalDate) { days.add(bucket, on: Int(day.dayNumber)) }
+    mutating func month(_ bucket: Bucket, _ month: LocalDate) {}
+    mutating func usage(_ usage: DayUsage) {}
+}
