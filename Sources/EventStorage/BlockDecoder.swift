@@ -154,7 +154,10 @@ final class BlockBodyDecoder {
     ) throws(MalformedBytes) -> Block {
         var reader = ByteReader(body)
         let version = try reader.byte()
-        guard version == BlockBodyEncoder.version else { throw reader.malformed("unknown version \(version)") }
+        // What version 1 says version 2 says alike.
+        guard version > 0, version <= BlockBodyEncoder.version else {
+            throw reader.malformed("unknown version \(version)")
+        }
         let recordedAt = Instant(milliseconds: try reader.int64())
         let recordedBy = try reader.text(atMost: EventStorageLimits.maximumRecordedByByteCount)
         let limit = EventStorageLimits.maximumNumber

@@ -18,7 +18,7 @@ struct BlockBodyEncoder: ~Copyable {
     private var registers = NumberSet()
     private var series = NumberSet()
 
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
 
     /// What the block says beside its items.
     struct Context {

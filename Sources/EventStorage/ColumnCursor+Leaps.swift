@@ -17,7 +17,9 @@ extension ColumnCursor {
         wanted.withBits { bits in
             var finder = SumFinder(wanted: wanted, bits: bits, cells: cells)
             var walk = self
-            if isUnsigned {
+            if escapesSigns {
+                for i in 0..<count { finder.add(walk.nextNumber(), i) }
+            } else if isUnsigned {
                 walk.sum(count, isUnsigned: true, &finder)
             } else {
                 walk.sum(count, isUnsigned: false, &finder)
@@ -106,9 +108,9 @@ extension ColumnCursor {
             let mask = UInt64(1) << UInt64(width) - 1
             let slot = slotBits(at: bit) & mask
             bit &+= width
-            number = slot == mask ? mask &+ nextVarint() : slot
+            number = slot == mask ? nextEscaped(mask) : slot
         }
-        return isUnsigned ? Int64(bitPattern: number) : Varint.unzigzag(number)
+        return isUnsigned || escapesSigns ? Int64(bitPattern: number) : Varint.unzigzag(number)
     }
 
     /// Passes over `count` numbers.

@@ -123,33 +123,43 @@ struct ColumnRun {
         var values = start.values
         var next = start.index
         var previousAt: Int64 = 0
+        guard next < end else { return }
+        // The front of the series at hand is kept out of memory: many readings of one series may follow each other.
+        var number = numbers[next]
+        var front = fronts[Int(number)]
         while next < end {
             let stepCount = min(ReadingRunDecoder.stepCount, end - next)
             let (deviations, rises) = (scratch, scratch + ReadingRunDecoder.stepCount)
             times.read(stepCount, into: deviations)
             values.read(stepCount, into: rises)
             for i in 0..<stepCount {
-                let number = numbers[next &+ i]
-                let front = fronts + Int(number)
-                let (at, value) = front.pointee.state.advance(
+                if numbers[next &+ i] != number {
+                    fronts[Int(number)] = front
+                    number = numbers[next &+ i]
+                    front = fronts[Int(number)]
+                }
+                let (at, value) = front.state.advance(
                     deviations[i] &* timeScale,
                     rises[i] &* valueScale,
                     after: previousAt
                 )
                 previousAt = at
-                let elapsed = UInt64(bitPattern: at &- front.pointee.at)
-                let rise = UInt64(bitPattern: value &- front.pointee.value)
-                if elapsed &- 1 < UInt64(front.pointee.reach), rise <= UInt64(maximumMilliValue),
-                    at <= front.pointee.limit, !hasIntervals
+                let elapsed = UInt64(bitPattern: at &- front.at)
+                let rise = UInt64(bitPattern: value &- front.value)
+                if elapsed &- 1 < UInt64(front.reach), rise <= UInt64(maximumMilliValue), at <= front.limit,
+                    !hasIntervals
                 {
-                    front.pointee.at = at
-                    front.pointee.value = value
+                    front.at = at
+                    front.value = value
                 } else {
+                    fronts[Int(number)] = front
                     uncalm(number, at, value, ReadingTraits(rawValue: traits[traitsAreMixed ? next &+ i : 0]))
+                    front = fronts[Int(number)]
                 }
             }
             next += stepCount
         }
+        fronts[Int(number)] = front
         guard !isWhole || end < count || (times.isUsedUp && values.isUsedUp) else {
             throw MalformedBytes(reason: "a column is not as long as its run", byteOffset: 0)
         }

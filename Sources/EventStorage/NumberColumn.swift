@@ -1,78 +1,131 @@
 /// A column of numbers in the form that takes the fewest bytes (event format, "Columns of numbers").
 ///
-/// Either each number is a varint, or each takes a slot of `width` bits; a slot of ones says that the number follows,
-/// less what the slot can hold, as a varint behind the slots. Numbers are zigzagged unless none of them is negative.
+/// Either each number is a varint, or each takes a slot of `width` bits; a slot of ones says that the number follows as
+/// a varint behind the slots, less what the slot can hold.
 struct NumberColumn {
+    /// What becomes of signs.
+    enum Signs {
+        /// All numbers are zigzagged.
+        case zigzagged
+        /// No number is negative.
+        case none
+        /// A slot holds no negative number: the few there are follow behind the slots.
+        case escaped
+    }
+
     /// Bits of a slot, 0 for varints.
     var width: Int
-    var isUnsigned: Bool
+    var signs: Signs
 
     static let maximumWidth = 32
     /// Signed numbers as varints.
-    static let zigzags = NumberColumn(width: 0, isUnsigned: false)
+    static let zigzags = NumberColumn(width: 0, signs: .zigzagged)
     private static let unsignedMark: UInt8 = 0x80
+    private static let escapedMark: UInt8 = 0x40
 
     /// The byte that says which form it is.
-    var form: UInt8 { UInt8(width) | (isUnsigned ? NumberColumn.unsignedMark : 0) }
+    var form: UInt8 {
+        switch signs {
+        case .zigzagged: UInt8(width)
+        case .none: UInt8(width) | NumberColumn.unsignedMark
+        case .escaped: UInt8(width) | NumberColumn.escapedMark
+        }
+    }
 
-    init(width: Int, isUnsigned: Bool) {
+    init(width: Int, signs: Signs) {
         self.width = width
-        self.isUnsigned = isUnsigned
+        self.signs = signs
     }
 
     /// The form that a byte from outside names, if there is such a one.
     init?(form: UInt8) {
-        width = Int(form & ~NumberColumn.unsignedMark)
-        isUnsigned = form & NumberColumn.unsignedMark != 0
+        width = Int(form & ~(NumberColumn.unsignedMark | NumberColumn.escapedMark))
+        switch form & (NumberColumn.unsignedMark | NumberColumn.escapedMark) {
+        case 0: signs = .zigzagged
+        case NumberColumn.unsignedMark: signs = .none
+        case NumberColumn.escapedMark where width > 0: signs = .escaped
+        default: return nil
+        }
         guard width <= NumberColumn.maximumWidth else { return nil }
     }
 
     /// Writes a column; `numbers` are overwritten.
     /// - Returns: its form.
     static func write(_ numbers: UnsafeMutableBufferPointer<Int64>, into out: inout ByteWriter) -> NumberColumn {
-        var union: Int64 = 0
-        for i in 0..<numbers.count { union |= numbers[i] }
-        let isUnsigned = union >= 0
-        if !isUnsigned {
+        let column = best(numbers)
+        if column.signs == .zigzagged {
             for i in 0..<numbers.count { numbers[i] = Int64(bitPattern: Varint.zigzag(numbers[i])) }
         }
-        let column = NumberColumn(width: bestWidth(numbers), isUnsigned: isUnsigned)
         if column.width == 0 {
             var p = out.reserve(numbers.count * Varint.maximumByteCount)
             for i in 0..<numbers.count { p = Varint.write(UInt64(bitPattern: numbers[i]), to: p) }
             out.advance(to: p)
         } else {
-            writeSlots(numbers, width: column.width, into: &out)
+            column.writeSlots(numbers, into: &out)
         }
         return column
     }
 
-    /// The width of the form that takes the fewest bytes, 0 for varints: reckoned from the numbers' bit counts.
-    private static func bestWidth(_ numbers: UnsafeMutableBufferPointer<Int64>) -> Int {
-        withUnsafeTemporaryAllocation(of: Int.self, capacity: 65) { counts in
+    /// The form that takes the fewest bytes, reckoned from how many bits the numbers have.
+    private static func best(_ numbers: UnsafeMutableBufferPointer<Int64>) -> NumberColumn {
+        // How many numbers of each count of bits: those not negative, those negative (their inverse), all zigzagged.
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: 3 * 65) { counts in
             counts.initialize(repeating: 0)
-            for i in 0..<numbers.count { counts[64 - numbers[i].leadingZeroBitCount] += 1 }
-            func varintByteCount(_ bits: Int) -> Int { max(1, (bits + 6) / 7) }
-            var best = 0
-            var least = (0...64).reduce(0) { $0 + counts[$1] * varintByteCount($1) }
-            var wider = 0  // bytes of the numbers that do not fit
-            for width in stride(from: 64, through: 1, by: -1) {
-                let byteCount = (numbers.count * width + 7) / 8 + wider
-                if width <= maximumWidth, byteCount < least {
-                    least = byteCount
-                    best = width
-                }
-                wider += counts[width] * varintByteCount(width)
+            for i in 0..<numbers.count {
+                let number = numbers[i]
+                let bits = 64 - (number ^ number >> 63).leadingZeroBitCount
+                counts[number < 0 ? 65 + bits : bits] += 1
             }
-            return best
+            var negativeByteCount = 0
+            for bits in 0...63 {
+                let (positive, negative) = (counts[bits], counts[65 + bits])
+                counts[130 + (bits == 0 ? 0 : bits + 1)] += positive
+                counts[130 + bits + 1] += negative
+                negativeByteCount += negative * varintByteCount(bits + 1)
+            }
+            let positives = UnsafeMutableBufferPointer(rebasing: counts[..<65])
+            guard negativeByteCount > 0 else {
+                return NumberColumn(width: bestWidth(positives, numbers.count).width, signs: .none)
+            }
+            let zigzagged = bestWidth(UnsafeMutableBufferPointer(rebasing: counts[130...]), numbers.count)
+            let escaped = bestWidth(positives, numbers.count, further: negativeByteCount, extraBits: 1)
+            return escaped.width > 0 && escaped.byteCount < zigzagged.byteCount
+                ? NumberColumn(width: escaped.width, signs: .escaped)
+                : NumberColumn(width: zigzagged.width, signs: .zigzagged)
         }
     }
 
-    private static func writeSlots(
-        _ numbers: UnsafeMutableBufferPointer<Int64>,
-        width: Int,
-        into out: inout ByteWriter
-    ) {
+    private static func varintByteCount(_ bits: Int) -> Int { max(1, (bits + 6) / 7) }
+
+    /// The width of slots with which a column takes the fewest bytes, 0 for varints.
+    ///
+    /// - Parameters:
+    ///   - counts: how many numbers of each count of bits it has that may lie in slots.
+    ///   - count: how many numbers it has.
+    ///   - further: bytes that follow the slots in any case; with such it is not made of varints.
+    ///   - extraBits: how many bits more a number has that does not fit its slot.
+    /// - Returns: the width, and the bytes.
+    private static func bestWidth(
+        _ counts: UnsafeMutableBufferPointer<Int>,
+        _ count: Int,
+        further: Int = 0,
+        extraBits: Int = 0
+    ) -> (width: Int, byteCount: Int) {
+        var best = 0
+        var least = further > 0 ? Int.max : (0...64).reduce(0) { $0 + counts[$1] * varintByteCount($1) }
+        var wider = further
+        for width in stride(from: 64, through: 1, by: -1) {
+            let byteCount = (count * width + 7) / 8 + wider
+            if width <= maximumWidth, byteCount < least {
+                least = byteCount
+                best = width
+            }
+            wider += counts[width] * varintByteCount(width + extraBits)
+        }
+        return (best, least)
+    }
+
+    private func writeSlots(_ numbers: UnsafeMutableBufferPointer<Int64>, into out: inout ByteWriter) {
         let escape = UInt64(1) << UInt64(width) - 1
         let byteCount = (numbers.count * width + 7) / 8
         // Slots are stored eight bytes at a time, so the last store may reach beyond them.
@@ -82,9 +135,10 @@ struct NumberColumn {
         var filled: UInt64 = 0
         var escapedCount = 0
         for i in 0..<numbers.count {
+            // A negative number is beyond every slot.
             let number = UInt64(bitPattern: numbers[i])
             if number >= escape {
-                numbers[escapedCount] = Int64(bitPattern: number &- escape)
+                numbers[escapedCount] = signs == .escaped ? escaped(numbers[i]) : Int64(bitPattern: number &- escape)
                 escapedCount += 1
             }
             bits |= min(number, escape) &<< filled
@@ -98,6 +152,12 @@ struct NumberColumn {
         out.advance(to: end.assumingMemoryBound(to: UInt8.self))
         for i in 0..<escapedCount { out.append(varint: UInt64(bitPattern: numbers[i])) }
     }
+
+    /// What follows the slots for a number that its slot does not hold, where signs are escaped.
+    private func escaped(_ number: Int64) -> Int64 {
+        let rest = number < 0 ? number : number - Int64(1 << Int64(width) - 1)
+        return Int64(bitPattern: Varint.zigzag(rest))
+    }
 }
 
 /// Walks a column. Past its end it yields zeros and remembers that: one check a column, not one a number.
@@ -108,7 +168,7 @@ struct ColumnCursor {
     let base: UnsafeRawPointer
     let byteCount: Int
     let width: Int
-    let isUnsigned: Bool
+    private let signs: NumberColumn.Signs
     let slotsByteCount: Int
     /// What the last byte of slots must not have: bits behind the last slot.
     private let padding: UInt8
@@ -125,13 +185,18 @@ struct ColumnCursor {
         self.base = base
         byteCount = bytes.count
         width = column.width
-        isUnsigned = column.isUnsigned
+        signs = column.signs
         let needed = (count * width + 7) / 8
         slotsByteCount = min(needed, bytes.count)
         overran = needed > bytes.count
         offset = slotsByteCount
         padding = count * width % 8 == 0 ? 0 : 0xFF << UInt8(count * width % 8)
     }
+
+    /// Whether no number is negative.
+    var isUnsigned: Bool { signs == .none }
+    /// Whether negative numbers stand behind the slots.
+    var escapesSigns: Bool { signs == .escaped }
 
     /// Whether every byte was used, none was missing, and what fills up the slots is 0.
     var isUsedUp: Bool {
@@ -154,7 +219,7 @@ struct ColumnCursor {
         } else {
             walk.readSlots(count, into: out)
         }
-        if !isUnsigned {
+        if signs == .zigzagged {
             for i in 0..<count { out[i] = Varint.unzigzag(UInt64(bitPattern: out[i])) }
         }
         self = walk
@@ -193,26 +258,36 @@ struct ColumnCursor {
                 out[i &+ j] = Int64(bitPattern: word & slots.mask)
                 word &>>= shift
             }
-            if escapes != 0 { addEscaped(escapes, to: out + i) }
+            if escapes != 0 { takeEscaped(escapes, slots, to: out + i) }
             bit &+= slots.count &* width
             i &+= slots.count
         }
         while i < count {
             let slot = slotBits(at: bit) & slots.mask
-            out[i] = Int64(bitPattern: slot == slots.mask ? slots.mask &+ nextVarint() : slot)
+            out[i] = Int64(bitPattern: slot == slots.mask ? nextEscaped(slots.mask) : slot)
             bit &+= width
             i &+= 1
         }
         self.bit = bit
     }
 
-    /// Adds to slots that escape what follows: `escapes` has the highest bit of each of these.
-    private mutating func addEscaped(_ escapes: UInt64, to out: UnsafeMutablePointer<Int64>) {
+    /// Puts what follows in the place of slots that escape: `escapes` has the highest bit of each of these.
+    @inline(__always)
+    private mutating func takeEscaped(_ escapes: UInt64, _ slots: SlotWord, to out: UnsafeMutablePointer<Int64>) {
         var left = escapes
         while left != 0 {
-            out[left.trailingZeroBitCount / width] &+= Int64(bitPattern: nextVarint())
+            out[left.trailingZeroBitCount / slots.width] = Int64(bitPattern: nextEscaped(slots.mask))
             left &= left &- 1
         }
+    }
+
+    /// The number of a slot of ones, which follows behind the slots; zigzagged where all are.
+    @inline(__always)
+    mutating func nextEscaped(_ mask: UInt64) -> UInt64 {
+        let rest = nextVarint()
+        guard signs == .escaped else { return mask &+ rest }
+        let signed = Varint.unzigzag(rest)
+        return signed < 0 ? UInt64(bitPattern: signed) : mask &+ UInt64(bitPattern: signed)
     }
 
     /// The bits of the column from a bit on: at least 57 of them, as far as there are so many.

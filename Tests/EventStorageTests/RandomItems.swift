@@ -18,13 +18,15 @@ struct SeededGenerator: RandomNumberGenerator {
 
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 
-    /// Numbers of about one size, few of any other.
+    /// Numbers of about one size, few of any other; of signed ones half are negative, or few.
     mutating func numbers(atMost limit: Int, isSigned: Bool) -> [Int64] {
+        let isMostlyPositive = chance(50)
         let count = Int.random(in: 1...limit, using: &self)
         let shift = Int64.random(in: 0...63, using: &self)
         return (0..<count).map { _ in
             let wild = chance(5) ? 0 : shift
-            return Int64.random(in: (isSigned ? .min : 0) ... .max, using: &self) >> wild
+            let number = Int64.random(in: (isSigned ? .min : 0) ... .max, using: &self) >> wild
+            return number < 0 && isMostlyPositive && !chance(4) ? ~number : number
         }
     }
 }

@@ -64,7 +64,7 @@ struct ReadingRunTests {
         for bit in 0..<64 as Range<UInt64> { numbers += [1 << bit, 1 << bit - 1] }
         for number in numbers { out.append(varint: number) }
         var reader = ByteReader(out.bytes)
-        var column = ColumnCursor(out.bytes, NumberColumn(width: 0, isUnsigned: true), count: numbers.count)
+        var column = ColumnCursor(out.bytes, NumberColumn(width: 0, signs: .none), count: numbers.count)
         for number in numbers {
             #expect(try reader.varint() == number)
             #expect(column.next() == Int64(bitPattern: number))
