@@ -22,10 +22,14 @@ extension Admission {
         while registerOfName.count < names.registers.count { registerOfName.append(ReadingDraft.absent) }
         var common = CommonTerms(defaults, recordedAt, directory)
         var i = 0
+        // Where several in a row are to be judged, a few more are not looked at first.
+        var next = 0
         while i < drafts.count {
-            if takesKnownFirst {
-                i += admitKnown(UnsafeBufferPointer(rebasing: drafts[i...]), common, into: &accepted)
+            if takesKnownFirst, i >= next {
+                let count = admitKnown(UnsafeBufferPointer(rebasing: drafts[i...]), common, into: &accepted)
+                i += count
                 if i == drafts.count { break }
+                if count == 0 { next = i + Admission.gatheredCount / 2 }
                 if common.register == ReadingDraft.absent { common = CommonTerms(defaults, recordedAt, directory) }
             }
             switch judge(drafts[i], names, defaults, recordedAt) {
@@ -126,42 +130,72 @@ extension Admission {
         _ common: CommonTerms,
         into accepted: inout ContiguousArray<ReadingRecord>
     ) -> Int {
-        deviceOfName.withUnsafeBufferPointer { deviceOfName in
+        withUnsafeTemporaryAllocation(of: ReadingTerms.self, capacity: Admission.gatheredCount) { near in
             registerOfName.withUnsafeBufferPointer { registerOfName in
-                terms.withUnsafeBufferPointer { terms in
-                    for i in 0..<drafts.count {
-                        let draft = drafts[i]
-                        let device = deviceOfName[Int(draft.device)]
-                        guard device != ReadingDraft.absent, !draft.isInterval else { return i }
-                        let terms = terms[Int(device)]
-                        let unit = draft.unit != 0 ? draft.unit : common.unit != 0 ? common.unit : terms.unit
-                        let register =
-                            draft.register != ReadingDraft.absent
-                            ? registerOfName[Int(draft.register)] : common.register ?? terms.register
-                        let at = draft.at == ReadingDraft.absentInstant ? common.now : draft.at
-                        guard unit != 0, terms.dimension == Admission.dimension(unit),
-                            register != ReadingDraft.absent, register == terms.lastRegister, at >= common.earliest,
-                            at <= common.latest, draft.receivedAt == ReadingDraft.absentInstant,
-                            let factor = Admission.milliFactor(unit, draft.fractionDigits)
-                        else { return i }
-                        let (value, overflow) = draft.coefficient.multipliedReportingOverflow(by: factor)
-                        guard !overflow, value <= maximumMilliValue, value >= -maximumMilliValue else { return i }
-                        let traits = ReadingTraits(rawValue: draft.quality.rawValue | unit << 3)
-                        accepted.append(
-                            ReadingRecord(
-                                series: terms.lastSeries,
-                                traits: traits,
-                                at: at,
-                                value: value,
-                                span: 0,
-                                receivedAt: ReadingDraft.absentInstant
-                            )
-                        )
+                var start = 0
+                while start < drafts.count {
+                    let part = drafts[start..<min(start + Admission.gatheredCount, drafts.count)]
+                    gatherTerms(part, into: near)
+                    for i in part.indices {
+                        let reading = Admission.known(drafts[i], near[i - start], registerOfName, common)
+                        guard let reading else { return i }
+                        accepted.append(reading)
                     }
-                    return drafts.count
+                    start = part.endIndex
+                }
+                return drafts.count
+            }
+        }
+    }
+
+    /// Drafts whose devices' terms are gathered before the first is looked at: one fetch from memory does not wait for
+    /// another.
+    private static let gatheredCount = 32
+
+    @inline(__always)
+    private func gatherTerms(
+        _ drafts: Slice<UnsafeBufferPointer<ReadingDraft>>,
+        into near: UnsafeMutableBufferPointer<ReadingTerms>
+    ) {
+        deviceOfName.withUnsafeBufferPointer { deviceOfName in
+            terms.withUnsafeBufferPointer { terms in
+                for i in drafts.indices {
+                    let device = deviceOfName[Int(drafts[i].device)]
+                    let found = device == ReadingDraft.absent ? ReadingTerms() : terms[Int(device)]
+                    near.initializeElement(at: i - drafts.startIndex, to: found)
                 }
             }
         }
+    }
+
+    /// What a draft becomes that is about the series its device used last and has nothing wrong; nil of any other.
+    @inline(__always)
+    private static func known(
+        _ draft: ReadingDraft,
+        _ terms: ReadingTerms,
+        _ registerOfName: UnsafeBufferPointer<UInt32>,
+        _ common: CommonTerms
+    ) -> ReadingRecord? {
+        let unit = draft.unit != 0 ? draft.unit : common.unit != 0 ? common.unit : terms.unit
+        let register =
+            draft.register != ReadingDraft.absent
+            ? registerOfName[Int(draft.register)] : common.register ?? terms.register
+        let at = draft.at == ReadingDraft.absentInstant ? common.now : draft.at
+        // Of a device that is not known the dimension is none either.
+        guard unit != 0, terms.dimension == dimension(unit), register != ReadingDraft.absent,
+            register == terms.lastRegister, at >= common.earliest, at <= common.latest, !draft.isInterval,
+            draft.receivedAt == ReadingDraft.absentInstant, let factor = milliFactor(unit, draft.fractionDigits)
+        else { return nil }
+        let (value, overflow) = draft.coefficient.multipliedReportingOverflow(by: factor)
+        guard !overflow, value <= maximumMilliValue, value >= -maximumMilliValue else { return nil }
+        return ReadingRecord(
+            series: terms.lastSeries,
+            traits: ReadingTraits(rawValue: draft.quality.rawValue | unit << 3),
+            at: at,
+            value: value,
+            span: 0,
+            receivedAt: ReadingDraft.absentInstant
+        )
     }
 
     /// The dimension of a unit, by its raw value.

@@ -126,19 +126,31 @@ package struct CSVDecoder: TelegramDecoder {
         guard plan != nil else { return false }
         var scanner = PlainRowScanner(base, limit)
         guard scanner.scan(line, plan.unsafelyUnwrapped, columnCount: columnCount, &date) else { return false }
-        var draft = LineProtocolDecoder.emptyDraft(line)
+        var register = ReadingDraft.absent
         if !scanner.register.isEmpty {
             let text = UnsafeBufferPointer(start: base + scanner.register.lowerBound, count: scanner.register.count)
-            draft.register = names.registers.intern(text)
+            register = names.registers.intern(text)
         } else if let name = plan.unsafelyUnwrapped.registerName {
             if plan.unsafelyUnwrapped.register == ReadingDraft.absent { plan?.register = names.registers.intern(name) }
-            draft.register = plan.unsafelyUnwrapped.register
+            register = plan.unsafelyUnwrapped.register
         }
-        draft.coefficient = scanner.value.coefficient
-        draft.fractionDigits = scanner.value.fractionDigits
-        draft.unit = scanner.unit != 0 ? scanner.unit : plan.unsafelyUnwrapped.unit
-        draft.at = scanner.at
-        batch.readings.append(draft)
+        batch.readings.append(
+            ReadingDraft(
+                line: line.number,
+                rawOffset: UInt32(truncatingIfNeeded: line.start),
+                rawByteCount: UInt32(truncatingIfNeeded: line.end - line.start),
+                device: ReadingDraft.absent,
+                register: register,
+                coefficient: scanner.value.coefficient,
+                fractionDigits: scanner.value.fractionDigits,
+                unit: scanner.unit != 0 ? scanner.unit : plan.unsafelyUnwrapped.unit,
+                quality: .measured,
+                isInterval: false,
+                at: scanner.at,
+                start: ReadingDraft.absentInstant,
+                receivedAt: ReadingDraft.absentInstant
+            )
+        )
         devices.add(base, scanner.device, &names, &batch)
         return true
     }

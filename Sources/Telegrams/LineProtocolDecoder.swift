@@ -132,17 +132,29 @@ package struct LineProtocolDecoder: TelegramDecoder {
         _ batch: inout DecodedBatch
     ) {
         while let found = shapes.read(base, cursor, limit) {
-            var draft = shapes.draft
+            var at = ReadingDraft.absentInstant
             if let count = found.timestamp {
                 guard let milliseconds = precision.milliseconds(count) else { return }
-                draft.at = milliseconds
+                at = milliseconds
             }
-            draft.line = framer.countLine()
-            draft.rawOffset = UInt32(truncatingIfNeeded: cursor)
-            draft.rawByteCount = UInt32(truncatingIfNeeded: found.end - cursor)
-            draft.coefficient = found.value.coefficient
-            draft.fractionDigits = found.value.fractionDigits
-            batch.readings.append(draft)
+            // Made at once: a draft that is changed after it was copied is waited for by the next copy.
+            batch.readings.append(
+                ReadingDraft(
+                    line: framer.countLine(),
+                    rawOffset: UInt32(truncatingIfNeeded: cursor),
+                    rawByteCount: UInt32(truncatingIfNeeded: found.end - cursor),
+                    device: ReadingDraft.absent,
+                    register: shapes.draft.register,
+                    coefficient: found.value.coefficient,
+                    fractionDigits: found.value.fractionDigits,
+                    unit: shapes.draft.unit,
+                    quality: shapes.draft.quality,
+                    isInterval: false,
+                    at: at,
+                    start: ReadingDraft.absentInstant,
+                    receivedAt: ReadingDraft.absentInstant
+                )
+            )
             devices.add(base, found.device, &names, &batch)
             batch.ignoredFieldCount += shapes.ignoredCount
             cursor = found.next
