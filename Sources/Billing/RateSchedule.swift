@@ -1,10 +1,11 @@
 package import MeterModel
 
-/// What one device pays, over all time: the versions of its assigned tariffs laid end to end.
+/// What a device pays, over all time: the versions of its assigned tariffs laid end to end. Devices with the same
+/// assignments in one zone may share it.
 ///
 /// Invariants: `windows` ascends, the first begins at `Int64.min`; window k holds until window k + 1 begins; rates are
 /// nil where nothing is charged; every switch between windows is a local midnight, so that a local day has one version.
-package struct RateSchedule: Sendable {
+package final class RateSchedule: Sendable {
     /// A stretch with one tariff version, until the next window begins.
     package struct Window: Sendable {
         /// UTC milliseconds.
@@ -12,18 +13,18 @@ package struct RateSchedule: Sendable {
         package var rates: VersionRates?
     }
 
-    package private(set) var windows: [Window] = [Window(start: Int64.min, rates: nil)]
+    package let windows: [Window]
     package let zone: ZoneRules
     /// The instant of first assignment: from then on quantities count for tiers. `Int64.min`: everything.
-    package private(set) var countsFrom = Int64.max
+    package let countsFrom: Int64
     /// The local day of first assignment; nil where it is "everything" or nothing is assigned.
-    package private(set) var firstDay: Int?
+    package let firstDay: Int?
     /// Whether any window prices by time of use, by tiers, or by the day.
-    package private(set) var hasPeriods = false
-    package private(set) var hasTiers = false
-    package private(set) var hasStandingCharge = false
+    package let hasPeriods: Bool
+    package let hasTiers: Bool
+    package let hasStandingCharge: Bool
     /// What a unit of quantity (mWh or mL) costs at most, whenever and in whatever tier, tax included: money units.
-    package private(set) var highestUnits: Int128 = 0
+    package let highestUnits: Int128
 
     /// The schedule of a device to which nothing is assigned.
     package static let none = RateSchedule(assignments: [], zone: .utc)
@@ -42,32 +43,33 @@ package struct RateSchedule: Sendable {
     ///   - zone: the device's zone, whose midnights are the switches.
     package init(assignments: [(from: LocalDate?, tariff: Tariff)], zone: ZoneRules) {
         self.zone = zone
-        guard let first = assignments.first else { return }
-        countsFrom = first.from.map { zone.start(ofDay: Int($0.dayNumber)) } ?? Int64.min
-        firstDay = first.from.map { Int($0.dayNumber) }
-        for (i, assignment) in assignments.enumerated() {
-            let begin = assignment.from.map { zone.start(ofDay: Int($0.dayNumber)) } ?? Int64.min
-            let end =
-                i + 1 < assignments.count ? assignments[i + 1].from.map { zone.start(ofDay: Int($0.dayNumber)) } : nil
-            append(Window(start: begin, rates: nil))
-            for version in assignment.tariff.versions {
-                let start = max(begin, zone.start(ofDay: Int(version.from.dayNumber)))
-                if let end, start >= end { break }
-                append(Window(start: start, rates: version.rates))
-                hasPeriods = hasPeriods || !version.rates.isUniform
-                hasTiers = hasTiers || version.rates.tierPeriod != nil
-                hasStandingCharge = hasStandingCharge || version.rates.standingMicro > 0
-                highestUnits = max(highestUnits, version.rates.highestUnits)
+        var windows = [Window(start: Int64.min, rates: nil)]
+        func append(_ window: Window) {
+            if windows[windows.count - 1].start == window.start {
+                windows[windows.count - 1].rates = window.rates
+            } else {
+                windows.append(window)
             }
         }
-    }
-
-    private mutating func append(_ window: Window) {
-        if windows[windows.count - 1].start == window.start {
-            windows[windows.count - 1].rates = window.rates
-        } else {
-            windows.append(window)
+        func start(of date: LocalDate?) -> Int64 { date.map { zone.start(ofDay: Int($0.dayNumber)) } ?? Int64.min }
+        for (i, assignment) in assignments.enumerated() {
+            let begin = start(of: assignment.from)
+            let end = i + 1 < assignments.count ? assignments[i + 1].from.map { start(of: $0) } : nil
+            append(Window(start: begin, rates: nil))
+            for version in assignment.tariff.versions {
+                let start = max(begin, start(of: version.from))
+                if let end, start >= end { break }
+                append(Window(start: start, rates: version.rates))
+            }
         }
+        let rates = windows.compactMap(\.rates)
+        self.windows = windows
+        countsFrom = assignments.isEmpty ? Int64.max : start(of: assignments[0].from)
+        firstDay = assignments.first?.from.map { Int($0.dayNumber) }
+        hasPeriods = rates.contains { !$0.isUniform }
+        hasTiers = rates.contains { $0.tierPeriod != nil }
+        hasStandingCharge = rates.contains { $0.standingMicro > 0 }
+        highestUnits = rates.map(\.highestUnits).max() ?? 0
     }
 
     /// The index of the window in which an instant lies.

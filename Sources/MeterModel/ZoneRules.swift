@@ -1,8 +1,9 @@
-/// The offsets of one time zone from UTC, as plain tables: what turns instants into local days and hours.
+/// The offsets of one time zone from UTC, as plain tables: what turns instants into local days and hours. All that are
+/// in a zone share its tables.
 ///
 /// Invariants: `starts` ascends and begins at `Int64.min`; `offsets[k]` holds from `starts[k]` to `starts[k + 1]`;
 /// `dayStarts[i]` is the first instant of day `firstDay + i`, and never falls.
-package struct ZoneRules: Sendable {
+package final class ZoneRules: Sendable {
     package let name: String
     private let starts: [Int64]
     private let offsets: [Int64]

@@ -7,10 +7,19 @@ import MeterModel
 /// `charges` is what the schedule makes of all intervals of the billing series and of the standing days; the device has
 /// a balance once a tariff is assigned.
 final class DeviceFold {
-    struct Assignment {
+    struct Assignment: Hashable {
         /// Nil: from the beginning.
         var from: LocalDate?
         var tariff: String
+
+        static func == (a: Assignment, b: Assignment) -> Bool {
+            a.from == b.from && ByteName(a.tariff) == ByteName(b.tariff)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(from)
+            hasher.combine(ByteName(tariff))
+        }
     }
 
     let index: UInt32

@@ -56,7 +56,7 @@ struct ExplainedSeries {
     }
 
     private func multiplied(_ delta: Int64, segment: Int) -> (multiplier: ExactDecimal, unrounded: ExactDecimal?) {
-        let thousandths = Int128(series.segments.thousandths[segment])
+        let thousandths = Int128(series.segments.factors(ofSegment: segment).thousandths)
         let product = Int128(delta) * thousandths
         return (
             ExactDecimal(thousandths, fractionDigits: 3),
@@ -90,7 +90,7 @@ struct ExplainedSeries {
         -> ExplainedInterval
     {
         let segment = series.segments.segment(at: before.at)
-        let modulus = entry.status == .wrap ? series.segments.moduli[segment] : nil
+        let modulus = entry.status == .wrap ? series.segments.factors(ofSegment: segment).modulus : nil
         let delta = entry.value - before.value + (modulus ?? 0)
         let (multiplier, unrounded) = multiplied(delta, segment: segment)
         return ExplainedInterval(

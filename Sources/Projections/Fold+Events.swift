@@ -196,6 +196,7 @@ extension Fold {
     private func publish(_ event: TariffPublished, _ position: UInt64, _ recordedAt: Instant) {
         if supposition?.tariffs[ByteName(event.tariff)] != nil { return }
         tariffs[ByteName(event.tariff)] = PublishedTariff(event: event, rates: RateSchedule.Tariff(event))
+        schedules.removeAll()
         for device in foldedDevices
         where device.assignments.contains(where: { ByteName($0.tariff) == ByteName(event.tariff) }) {
             // An assignment that is supposed may be there before its tariff.
@@ -217,20 +218,29 @@ extension Fold {
             device.zone = zone
             dirtyWholly(device)
         }
-        var charges = DeviceCharges(
-            RateSchedule(
-                assignments: device.assignments.compactMap { assignment in
-                    tariffs[ByteName(assignment.tariff)].map { (from: assignment.from, tariff: $0.rates) }
-                },
-                zone: zone
-            )
-        )
+        var charges = DeviceCharges(schedule(of: device.assignments, zone: zone))
         let fold = device.billingSeries.map { series[Int($0)] }
         fold?.forEachInterval(from: Int64.min, to: Int64.max) { charges.add($0) }
         device.charges = charges
         device.updateStanding(firstReadAt: fold?.earliestAt, clock: clock(of: device))
         device.ledgerIsWhollyDirty = true
         enqueue(device)
+    }
+
+    /// The schedule of these assignments, one for all devices that have them.
+    private func schedule(of assignments: [DeviceFold.Assignment], zone: ZoneRules) -> RateSchedule {
+        let key = ScheduleKey(zone: ByteName(zone.name), assignments: assignments)
+        if let schedule = schedules[key] { return schedule }
+        let schedule = RateSchedule(
+            assignments: assignments.compactMap { assignment in
+                tariffs[ByteName(assignment.tariff)].map { (from: assignment.from, tariff: $0.rates) }
+            },
+            zone: zone
+        )
+        // Devices that are each assigned from a day of their own would fill it without end.
+        if schedules.count >= Fold.scheduleCount { schedules.removeAll() }
+        schedules[key] = schedule
+        return schedule
     }
 
     // MARK: Rules and days

@@ -25,6 +25,8 @@ package final class Fold {
     private let noName = ByteName("")
     private let unpackedChunk = UnpackedChunk()
     var tariffs: [ByteName: PublishedTariff] = [:]
+    /// Schedules that devices share, made from `tariffs` as they are now.
+    var schedules: [ScheduleKey: RateSchedule] = [:]
     /// The latest midnight that was told of each zone, by its name.
     var turnedDays: [ByteName: Int64] = [:]
     /// Facts with a later time of their own do not count, and every clock reads this (semantics, section 8).
@@ -50,6 +52,15 @@ package final class Fold {
         var event: TariffPublished
         var rates: RateSchedule.Tariff
     }
+
+    /// What a schedule is made of, beside the tariffs.
+    struct ScheduleKey: Hashable {
+        var zone: ByteName
+        var assignments: [DeviceFold.Assignment]
+    }
+
+    /// How many schedules are kept to be shared.
+    static let scheduleCount = 1024
 
     /// - Parameters:
     ///   - zones: the rules by which local hours and days are cut.

@@ -52,7 +52,7 @@ private struct LawAudit {
             )
         }
         var total = ViewAudit.Total()
-        var sums = Array(repeating: CountedSum(), count: series.segments.thousandths.count)
+        var sums = Array(repeating: CountedSum(), count: series.segments.count)
         series.forEachInterval(from: Int64.min, to: Int64.max) { interval in
             total.quantity += Int128(interval.quantity)
             if interval.end - interval.start > device.declaration.gapAfter {
@@ -61,7 +61,7 @@ private struct LawAudit {
             sums[series.segments.segment(at: interval.start)].add(Int128(interval.quantity))
         }
         for (segment, (expected, found)) in zip(series.expectedSums(), sums).enumerated() {
-            let thousandths = series.segments.thousandths[segment]
+            let thousandths = series.segments.factors(ofSegment: segment).thousandths
             if expected.count != found.count {
                 let subject = "count of intervals of meter \(segment + 1)"
                 findings.append(finding(.registers, subject, "\(expected.count)", "\(found.count)"))
@@ -145,7 +145,7 @@ extension SeriesFold {
     /// What the intervals of each meter must sum to by the register's own count: last less first of what stands, a full
     /// turn of the dial for each wrap, and without the steps that are named as not counted.
     func expectedSums() -> [CountedSum] {
-        var sums = Array(repeating: CountedSum(), count: segments.thousandths.count)
+        var sums = Array(repeating: CountedSum(), count: segments.count)
         if kind == .interval {
             for i in 0..<intervals.entries.count {
                 let entry = intervals.entries[i]
@@ -175,7 +175,9 @@ extension SeriesFold {
                     sums[segment].sum -= Int128(entry.value) - Int128(last.value)
                 } else {
                     sums[segment].count += 1
-                    if entry.status == .wrap { sums[segment].sum += Int128(segments.moduli[segment] ?? 0) }
+                    if entry.status == .wrap {
+                        sums[segment].sum += Int128(segments.factors(ofSegment: segment).modulus ?? 0)
+                    }
                 }
             }
             first = first ?? entry

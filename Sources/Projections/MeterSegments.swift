@@ -4,7 +4,7 @@ import MeterModel
 /// The meters that served one series in turn, and what multiplies and bounds the counts of each (semantics, section 3).
 ///
 /// Invariants: `exchanges` ascends by `at`, each `at` once; segment 0 lies before the first exchange, segment i begins
-/// at `exchanges[i - 1].at`; `thousandths` and `moduli` hold what stands for each segment.
+/// at `exchanges[i - 1].at`; of each segment `firstFactors` or `laterFactors` hold what stands.
 struct MeterSegments {
     struct Exchange {
         var at: Int64
@@ -13,6 +13,12 @@ struct MeterSegments {
         var initialValue: Int64
         var position: UInt64
         var multiplierThousandths: Int64?
+        var modulus: Int64?
+    }
+
+    /// What multiplies the counts of a segment, in thousandths, and its modulus, mWh or mL.
+    struct Factors {
+        var thousandths: Int64 = 1000
         var modulus: Int64?
     }
 
@@ -26,8 +32,9 @@ struct MeterSegments {
     private(set) var exchanges: [Exchange] = []
     private var multipliers: [Telling] = []
     private var declaredModulus: Int64?
-    private(set) var thousandths: [Int64] = [1000]
-    private(set) var moduli: [Int64?] = [nil]
+    /// Of segment 0, which is all that most have, and of those after it.
+    private var firstFactors = Factors()
+    private var laterFactors: [Factors] = []
     /// The exchanges known that do not count, all later than those that do: the first and the last of them.
     private var laterExchanges: ClosedRange<Int64>?
     /// mWh or mL an hour.
@@ -41,6 +48,11 @@ struct MeterSegments {
         while i > 0, exchanges[i - 1].at > instant { i -= 1 }
         return i
     }
+
+    var count: Int { exchanges.count + 1 }
+
+    @inline(__always)
+    func factors(ofSegment segment: Int) -> Factors { segment == 0 ? firstFactors : laterFactors[segment - 1] }
 
     func exchange(at instant: Int64) -> Exchange? { exchanges.first { $0.at == instant } }
 
@@ -81,24 +93,25 @@ struct MeterSegments {
 
     /// Of several multipliers for one segment the highest position stands; a segment with none keeps the one before.
     private mutating func settle() {
-        thousandths = []
-        moduli = []
+        laterFactors = []
         let told = multipliers.filter { telling in laterExchanges.map { telling.anchor < $0.lowerBound } ?? true }
-        for i in 0...exchanges.count {
+        var before = Factors(thousandths: 1000, modulus: declaredModulus)
+        for i in 0..<count {
             var stands: (value: Int64, position: UInt64)?
             if i > 0, let value = exchanges[i - 1].multiplierThousandths { stands = (value, exchanges[i - 1].position) }
             for telling in told where segment(at: telling.anchor) == i {
                 if stands.map({ $0.position < telling.position }) ?? true { stands = (telling.value, telling.position) }
             }
-            thousandths.append(stands?.value ?? thousandths.last ?? 1000)
-            moduli.append(i == 0 ? declaredModulus : exchanges[i - 1].modulus ?? moduli[i - 1])
+            if let stands { before.thousandths = stands.value }
+            if i > 0 { before.modulus = exchanges[i - 1].modulus ?? before.modulus }
+            if i == 0 { firstFactors = before } else { laterFactors.append(before) }
         }
     }
 
     /// A delta times the multiplier of a segment, rounded half-even once; nil beyond 10^15.
     @inline(__always)
     func quantity(delta: Int64, segment: Int) -> Int64? {
-        let factor = thousandths[segment]
+        let factor = factors(ofSegment: segment).thousandths
         if factor == 1000 { return delta <= maximumMilliValue ? delta : nil }
         let product = roundedHalfEven(Int128(delta) * Int128(factor), dividedBy: 1000)
         return product <= Int128(maximumMilliValue) ? Int64(product) : nil
@@ -113,7 +126,7 @@ struct MeterSegments {
 
     /// A drop read as a wrap: `modulus - baseline + value` where that is from 0 to a tenth of the modulus.
     func wrapDelta(from baseline: Int64, to value: Int64, segment: Int) -> Int64? {
-        guard let modulus = moduli[segment] else { return nil }
+        guard let modulus = factors(ofSegment: segment).modulus else { return nil }
         let delta = Int128(modulus) - Int128(baseline) + Int128(value)
         return delta >= 0 && delta * 10 <= Int128(modulus) ? Int64(delta) : nil
     }
