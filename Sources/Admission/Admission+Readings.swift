@@ -134,14 +134,14 @@ extension Admission {
             registerOfName.withUnsafeBufferPointer { registerOfName in
                 var start = 0
                 while start < drafts.count {
-                    let part = drafts[start..<min(start + Admission.gatheredCount, drafts.count)]
-                    gatherTerms(part, into: near)
-                    for i in part.indices {
+                    let end = min(start + Admission.gatheredCount, drafts.count)
+                    gatherTerms(UnsafeBufferPointer(rebasing: drafts[start..<end]), into: near)
+                    for i in start..<end {
                         let reading = Admission.known(drafts[i], near[i - start], registerOfName, common)
                         guard let reading else { return i }
                         accepted.append(reading)
                     }
-                    start = part.endIndex
+                    start = end
                 }
                 return drafts.count
             }
@@ -154,15 +154,15 @@ extension Admission {
 
     @inline(__always)
     private func gatherTerms(
-        _ drafts: Slice<UnsafeBufferPointer<ReadingDraft>>,
+        _ drafts: UnsafeBufferPointer<ReadingDraft>,
         into near: UnsafeMutableBufferPointer<ReadingTerms>
     ) {
         deviceOfName.withUnsafeBufferPointer { deviceOfName in
             terms.withUnsafeBufferPointer { terms in
-                for i in drafts.indices {
+                for i in 0..<drafts.count {
                     let device = deviceOfName[Int(drafts[i].device)]
                     let found = device == ReadingDraft.absent ? ReadingTerms() : terms[Int(device)]
-                    near.initializeElement(at: i - drafts.startIndex, to: found)
+                    near.initializeElement(at: i, to: found)
                 }
             }
         }

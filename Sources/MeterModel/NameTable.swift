@@ -15,7 +15,7 @@ package struct NameTable: Sendable {
     }
 
     /// The first eight bytes of a name and the last eight, which may overlap; of a shorter one all there is.
-    fileprivate struct Ends {
+    private struct Ends {
         var head: UInt64
         var tail: UInt64
     }
@@ -62,30 +62,43 @@ package struct NameTable: Sendable {
 
     /// Interns names in order, as one by one; but the memory that each needs is fetched while others wait for theirs.
     ///
-    /// - Parameter lookups: the names; each gets its index.
-    package mutating func intern(_ lookups: UnsafeMutableBufferPointer<NameLookup>) {
-        let mask = slots.count - 1
-        slots.withUnsafeBufferPointer { slots in
-            for k in 0..<lookups.count {
-                let ends = NameTable.ends(of: lookups[k].name)
-                let hash = NameTable.hash(lookups[k].name, ends)
-                lookups[k].ends = ends
-                lookups[k].hash = hash
-                lookups[k].slot = slots[Int(truncatingIfNeeded: hash) & mask]
-            }
-        }
-        for k in 0..<lookups.count {
-            let (slot, hash) = (lookups[k].slot, lookups[k].hash)
-            if slot != 0, slot >> 32 == hash >> 32 {
-                let guess = UInt32(truncatingIfNeeded: slot) - 1
-                if isName(Int(guess), lookups[k].name, lookups[k].ends) {
-                    lookups[k].index = guess
-                    continue
+    /// - Parameters:
+    ///   - names: some dozens.
+    ///   - body: called for each in turn, with its place among them and its index.
+    package mutating func intern(
+        _ names: UnsafeBufferPointer<UnsafeBufferPointer<UInt8>>,
+        _ body: (Int, UInt32) -> Void
+    ) {
+        withUnsafeTemporaryAllocation(of: Lookup.self, capacity: names.count) { lookups in
+            let mask = slots.count - 1
+            slots.withUnsafeBufferPointer { slots in
+                for k in 0..<names.count {
+                    let ends = NameTable.ends(of: names[k])
+                    let hash = NameTable.hash(names[k], ends)
+                    let slot = slots[Int(truncatingIfNeeded: hash) & mask]
+                    lookups.initializeElement(at: k, to: Lookup(ends: ends, hash: hash, slot: slot))
                 }
             }
-            let (name, ends) = (lookups[k].name, lookups[k].ends)
-            lookups[k].index = find(name, ends, hash) ?? insert(name, ends, hash)
+            for k in 0..<names.count {
+                let lookup = lookups[k]
+                let guess = UInt32(truncatingIfNeeded: lookup.slot) &- 1
+                if lookup.slot != 0, lookup.slot >> 32 == lookup.hash >> 32, isName(Int(guess), names[k], lookup.ends) {
+                    body(k, guess)
+                } else {
+                    // Those before it may have come into the slots since.
+                    let found = find(names[k], lookup.ends, lookup.hash)
+                    body(k, found ?? insert(names[k], lookup.ends, lookup.hash))
+                }
+            }
         }
+    }
+
+    /// A name that is looked up with others.
+    private struct Lookup {
+        var ends: Ends
+        var hash: UInt64
+        /// What its first slot held.
+        var slot: UInt64
     }
 
     /// Takes in the names of another table from an index on.
@@ -225,17 +238,4 @@ package struct NameTable: Sendable {
         let product = x.multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
         return product.high ^ product.low
     }
-}
-
-/// A name to be interned with others.
-package struct NameLookup {
-    fileprivate let name: UnsafeBufferPointer<UInt8>
-    fileprivate var ends = NameTable.Ends(head: 0, tail: 0)
-    fileprivate var hash: UInt64 = 0
-    fileprivate var slot: UInt64 = 0
-    /// The name's index, once it is interned.
-    package fileprivate(set) var index: UInt32 = 0
-
-    /// - Parameter name: must stay where it is until it is interned.
-    package init(_ name: UnsafeBufferPointer<UInt8>) { self.name = name }
 }

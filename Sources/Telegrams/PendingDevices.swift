@@ -7,7 +7,7 @@ import MeterModel
 struct PendingDevices {
     private static let maximumCount = 64
 
-    private var lookups: ContiguousArray<NameLookup> = []
+    private var pending: ContiguousArray<UnsafeBufferPointer<UInt8>> = []
 
     /// Notes the device of the reading that was appended last; its bytes must stay where they are.
     @inline(__always)
@@ -17,20 +17,19 @@ struct PendingDevices {
         _ names: inout TelegramNames,
         _ batch: inout DecodedBatch
     ) {
-        lookups.append(NameLookup(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)))
-        if lookups.count == PendingDevices.maximumCount { settle(&names, &batch) }
+        pending.append(UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
+        if pending.count == PendingDevices.maximumCount { settle(&names, &batch) }
     }
 
     /// Gives the readings the numbers of their devices.
     mutating func settle(_ names: inout TelegramNames, _ batch: inout DecodedBatch) {
-        guard !lookups.isEmpty else { return }
-        let first = batch.readings.count - lookups.count
-        lookups.withUnsafeMutableBufferPointer { lookups in
-            names.devices.intern(lookups)
+        guard !pending.isEmpty else { return }
+        let first = batch.readings.count - pending.count
+        pending.withUnsafeBufferPointer { pending in
             batch.readings.withUnsafeMutableBufferPointer { readings in
-                for k in 0..<lookups.count { readings[first + k].device = lookups[k].index }
+                names.devices.intern(pending) { readings[first + $0].device = $1 }
             }
         }
-        lookups.removeAll(keepingCapacity: true)
+        pending.removeAll(keepingCapacity: true)
     }
 }

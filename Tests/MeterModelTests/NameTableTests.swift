@@ -85,15 +85,19 @@ struct NameTableTests {
             let bytes = names.flatMap(\.self)
             bytes.withUnsafeBufferPointer { bytes in
                 var start = 0
-                var lookups: [NameLookup] = []
+                var places: [UnsafeBufferPointer<UInt8>] = []
                 for name in names {
-                    lookups.append(NameLookup(UnsafeBufferPointer(rebasing: bytes[start..<start + name.count])))
+                    places.append(UnsafeBufferPointer(rebasing: bytes[start..<start + name.count]))
                     start += name.count
                 }
-                lookups.withUnsafeMutableBufferPointer { together.intern($0) }
-                for (name, lookup) in zip(names, lookups) {
-                    #expect(name.withUnsafeBufferPointer { single.intern($0) } == lookup.index, "seed \(seed)")
+                var numbers: [UInt32] = []
+                places.withUnsafeBufferPointer {
+                    together.intern($0) { numbers.append($0 == numbers.count ? $1 : .max) }
                 }
+                for (name, number) in zip(names, numbers) {
+                    #expect(name.withUnsafeBufferPointer { single.intern($0) } == number, "seed \(seed)")
+                }
+                #expect(numbers.count == names.count)
             }
         }
         #expect(together.count == single.count)
