@@ -106,6 +106,7 @@ struct ColumnRun {
     /// - Parameters:
     ///   - part: from 0.
     ///   - fronts: by number of series, of all that the log has by now.
+    ///   - recent: takes the calm readings.
     ///   - scratch: room for twice as many numbers as a step has.
     ///   - uncalm: hears of every other reading, in order: its series, time, value and traits. The front of its series
     ///     is as the last reading left it, and is to be moved on by whoever wants that.
@@ -114,6 +115,7 @@ struct ColumnRun {
     func walk(
         _ part: Int,
         fronts: UnsafeMutablePointer<SeriesFront>,
+        recent: RecentReadings,
         scratch: UnsafeMutablePointer<Int64>,
         uncalm: (UInt32, Int64, Int64, ReadingTraits) -> Void
     ) throws(MalformedBytes) {
@@ -151,6 +153,8 @@ struct ColumnRun {
                 {
                     front.at = at
                     front.value = value
+                    recent[number, front.count] = RecentReadings.Reading(at: at, value: value)
+                    front.count &+= 1
                 } else {
                     fronts[Int(number)] = front
                     uncalm(number, at, value, ReadingTraits(rawValue: traits[traitsAreMixed ? next &+ i : 0]))
@@ -172,15 +176,17 @@ extension ColumnBatch {
     /// - Parameters:
     ///   - part: below `partCount`; others may be walked at the same time.
     ///   - fronts: by number of series, of all that the log has with this batch.
+    ///   - recent: takes the calm readings; has room for all series.
     ///   - uncalm: hears of each reading that is not calm, those of one series in the log's order.
     /// - Throws: `MalformedBytes`.
     package func walk(
         _ part: Int,
         fronts: UnsafeMutablePointer<SeriesFront>,
+        recent: RecentReadings,
         uncalm: (UInt32, Int64, Int64, ReadingTraits) -> Void
     ) throws {
         let scratch = UnsafeMutablePointer<Int64>.allocate(capacity: 2 * ReadingRunDecoder.stepCount)
         defer { scratch.deallocate() }
-        for run in runs { try run.walk(part, fronts: fronts, scratch: scratch, uncalm: uncalm) }
+        for run in runs { try run.walk(part, fronts: fronts, recent: recent, scratch: scratch, uncalm: uncalm) }
     }
 }

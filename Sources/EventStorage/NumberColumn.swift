@@ -228,26 +228,35 @@ struct ColumnCursor {
     /// Slots of the usual widths are unpacked by code of their own, in which their number and shifts are constants.
     private mutating func readSlots(_ count: Int, into out: UnsafeMutablePointer<Int64>) {
         switch width {
-        case 1: unpack(count, width: 1, into: out)
-        case 2: unpack(count, width: 2, into: out)
-        case 3: unpack(count, width: 3, into: out)
-        case 4: unpack(count, width: 4, into: out)
-        case 5: unpack(count, width: 5, into: out)
-        case 6: unpack(count, width: 6, into: out)
-        case 7: unpack(count, width: 7, into: out)
-        case 8: unpack(count, width: 8, into: out)
-        case 9: unpack(count, width: 9, into: out)
-        case 10: unpack(count, width: 10, into: out)
-        case 11: unpack(count, width: 11, into: out)
-        case 12: unpack(count, width: 12, into: out)
-        default: unpack(count, width: width, into: out)
+        case 1: unpack(count, Slots1.self, into: out)
+        case 2: unpack(count, Slots2.self, into: out)
+        case 3: unpack(count, Slots3.self, into: out)
+        case 4: unpack(count, Slots4.self, into: out)
+        case 5: unpack(count, Slots5.self, into: out)
+        case 6: unpack(count, Slots6.self, into: out)
+        case 7: unpack(count, Slots7.self, into: out)
+        case 8: unpack(count, Slots8.self, into: out)
+        case 9: unpack(count, Slots9.self, into: out)
+        case 10: unpack(count, Slots10.self, into: out)
+        case 11: unpack(count, Slots11.self, into: out)
+        case 12: unpack(count, Slots12.self, into: out)
+        default: unpack(count, SlotWord(width: width), into: out)
         }
+    }
+
+    @inline(never)
+    private mutating func unpack<Slots: SlotsOfWidth>(
+        _ count: Int,
+        _ slots: Slots.Type,
+        into out: UnsafeMutablePointer<Int64>
+    ) {
+        unpack(count, SlotWord(width: Slots.width), into: out)
     }
 
     /// As many slots as a load of eight bytes surely holds are taken from it; escapes are looked for in all at once.
     @inline(__always)
-    private mutating func unpack(_ count: Int, width: Int, into out: UnsafeMutablePointer<Int64>) {
-        let slots = SlotWord(width: width)
+    private mutating func unpack(_ count: Int, _ slots: SlotWord, into out: UnsafeMutablePointer<Int64>) {
+        let width = slots.width
         let shift = UInt64(truncatingIfNeeded: width)
         var bit = bit
         var i = 0

@@ -51,3 +51,21 @@ struct SlotWord {
         return found == 0 ? 0 : found.nonzeroBitCount
     }
 }
+
+/// A width of slots that the compiler knows.
+protocol SlotsOfWidth {
+    static var width: Int { get }
+}
+
+enum Slots1: SlotsOfWidth { static var width: Int { 1 } }
+enum Slots2: SlotsOfWidth { static var width: Int { 2 } }
+enum Slots3: SlotsOfWidth { static var width: Int { 3 } }
+enum Slots4: SlotsOfWidth { static var width: Int { 4 } }
+enum Slots5: SlotsOfWidth { static var width: Int { 5 } }
+enum Slots6: SlotsOfWidth { static var width: Int { 6 } }
+enum Slots7: SlotsOfWidth { static var width: Int { 7 } }
+enum Slots8: SlotsOfWidth { static var width: Int { 8 } }
+enum Slots9: SlotsOfWidth { static var width: Int { 9 } }
+enum Slots10: SlotsOfWidth { static var width: Int { 10 } }
+enum Slots11: SlotsOfWidth { static var width: Int { 11 } }
+enum Slots12: SlotsOfWidth { static var width: Int { 12 } }

@@ -20,7 +20,10 @@ struct SummaryTests {
             let last = random.oneIn(3) ? Position(UInt64(random.int(1...Int64(pipeline.head.rawValue)))) : nil
             let expected = try SummedRows(pipeline.rebuilt(through: last))
             for threadCount in [1, 2, 4] {
-                let run = SummaryRun(zones: testZones, threadCount: threadCount) { try pipeline.makeReader() }
+                let passes: SummaryFold.Passes = random.oneIn(2) ? .one : .two
+                let run = SummaryRun(zones: testZones, threadCount: threadCount, passes: passes) {
+                    try pipeline.makeReader()
+                }
                 let rows = try run.run(through: last).rows
                 #expect(rows == expected.rows, "seed \(seed), \(threadCount) threads, through \(last?.rawValue ?? 0)")
                 guard rows == expected.rows else { return }
@@ -42,8 +45,12 @@ struct SummaryTests {
         let expected = try SummedRows(store).rows
         #expect(expected.count > 10)
         for threadCount in [1, 2, 4] {
-            let run = SummaryRun(zones: testZones, threadCount: threadCount) { try log.makeReader() }
-            #expect(try run.run().rows == expected, "seed \(seed), \(threadCount) threads")
+            for passes in [SummaryFold.Passes.one, .two] {
+                let run = SummaryRun(zones: testZones, threadCount: threadCount, passes: passes) {
+                    try log.makeReader()
+                }
+                #expect(try run.run().rows == expected, "seed \(seed), \(threadCount) threads, \(passes)")
+            }
         }
         let (from, to) = (expected[3].day, expected[expected.count - 2].day)
         let some = try SummaryRun(zones: testZones, threadCount: 2) { try log.makeReader() }

@@ -5,13 +5,15 @@ import MeterModel
 /// Sums up series whose standing readings never fall, without keeping their readings.
 ///
 /// What such a series used between two midnights is the difference of its register there. So of readings in order
-/// nothing needs doing but at midnights and gaps; that is the first pass. Readings that came late can only split an
-/// interval: the second pass finds their neighbours, and puts the parts in the place of the interval. A series that
-/// does anything else is `unsettled`: it is left to the exact fold, and what it had added up to is taken back.
+/// nothing needs doing but at midnights and gaps. A reading that came late can only split an interval: its neighbours
+/// are looked for among the last readings of its series, and the parts put in the place of the interval. Where that
+/// takes too much memory, or readings come too late, they are kept for a second pass, which finds their neighbours as
+/// the readings come again. A series that does anything else is `unsettled`: it is left to the exact fold, and what it
+/// had added up to is taken back.
 ///
-/// Invariants: `fronts`, `notes` have an element for each series taken in; a series is changed by one thread at a time;
-/// what a series adds to the parts follows from its own readings, in the log's order, and the terms alone, so that it
-/// can be told again and taken back.
+/// Invariants: `fronts`, `notes` have an element for each series taken in; of a settled series `recent` has the last
+/// readings, in order of time; a series is changed by one thread at a time; what a series adds to the parts follows
+/// from its own readings, in the log's order, and the terms alone, so that it can be told again and taken back.
 final class SummaryFold {
     enum Status: UInt8 {
         case fresh
@@ -41,17 +43,35 @@ final class SummaryFold {
     private static let lateLimit = 2000
     static let totalLateLimit = 4_000_000
 
+    /// Readings of each series that are kept in one pass, as a power of two: more than a day has of them, usually.
+    private static let recentBits: UInt32 = 7
+    /// Series of which so many are kept: 256 MiB in all.
+    private static let recentSeriesLimit = 1 << 17
+
+    /// How many passes are made.
+    enum Passes {
+        case one
+        case two
+    }
+
+    let passes: Passes
     let terms: [SummaryTerms]
     let zones: [ZoneRules]
     private(set) var fronts: UnsafeMutablePointer<SeriesFront>
     private(set) var notes: UnsafeMutablePointer<Note>
+    private(set) var recent: RecentReadings
     private(set) var count = 0
     private var capacity = 1024
     private(set) var groups = SummaryGroups()
     /// In the second pass: all late readings of settled series, by series and time.
     private var lates: ContiguousArray<LateReading> = []
 
-    init(_ table: SummaryTermsTable) {
+    init(_ table: SummaryTermsTable, passes: Passes) {
+        self.passes = passes
+        recent =
+            passes == .one
+            ? RecentReadings(seriesCount: SummaryFold.recentSeriesLimit, capacityBits: SummaryFold.recentBits)
+            : RecentReadings(seriesCount: EventStorageLimits.maximumNumber, capacityBits: 0)
         terms = table.terms
         zones = table.zones
         fronts = .allocate(capacity: capacity)
@@ -61,7 +81,11 @@ final class SummaryFold {
     deinit {
         fronts.deallocate()
         notes.deallocate()
+        recent.deallocate()
     }
+
+    /// Whether there is room for another series.
+    var hasRoom: Bool { passes == .two || count < SummaryFold.recentSeriesLimit }
 
     /// Takes a series in that is first in the log.
     func append(_ series: NewSeries, terms index: UInt32) {
@@ -129,7 +153,9 @@ final class SummaryFold {
             return
         }
         if instant <= front.pointee.at {
-            if instant < front.pointee.at {
+            if instant < front.pointee.at, passes == .one {
+                takeLate(series, RecentReadings.Reading(at: instant, value: value), into: part)
+            } else if instant < front.pointee.at {
                 if let limit = part.lateLimit, part.lates.count >= limit {
                     note.pointee.lateLimit = note.pointee.lateCount
                 }
@@ -151,11 +177,18 @@ final class SummaryFold {
         if instant > front.pointee.limit || interval.end - interval.start > terms.gapAfter {
             turnDays(interval, from: front.pointee.value, note, front, terms, &part.groups[Int(note.pointee.group)])
         }
-        front.pointee.at = instant
-        front.pointee.value = value
+        moveOn(series, RecentReadings.Reading(at: instant, value: value))
     }
 
-    private func unsettle(_ series: UInt32) {
+    private func moveOn(_ series: UInt32, _ reading: RecentReadings.Reading) {
+        let front = fronts + Int(series)
+        front.pointee.at = reading.at
+        front.pointee.value = reading.value
+        recent[series, front.pointee.count] = reading
+        front.pointee.count &+= 1
+    }
+
+    func unsettle(_ series: UInt32) {
         notes[Int(series)].status = .unsettled
         fronts[Int(series)].reach = 0
     }
@@ -171,14 +204,13 @@ final class SummaryFold {
         note.pointee.firstAt = instant
         note.pointee.day = Int32(day)
         note.pointee.dayValue = value
-        front.pointee.at = instant
-        front.pointee.value = value
+        moveOn(series, RecentReadings.Reading(at: instant, value: value))
         front.pointee.limit = zone.start(ofDay: day + 1)
         front.pointee.reach = terms.maxRate == nil ? UInt32(clamping: max(0, terms.gapAfter)) : 0
     }
 
     /// Whether rules 1 and 4 of semantics, section 3, make of two readings that follow each other this interval.
-    private func counts(_ interval: MeteredInterval, _ terms: SummaryTerms) -> Bool {
+    func counts(_ interval: MeteredInterval, _ terms: SummaryTerms) -> Bool {
         let elapsed = interval.end &- interval.start
         guard interval.quantity >= 0, interval.quantity <= maximumMilliValue, elapsed > 0,
             elapsed <= maximumIntervalMilliseconds
@@ -338,13 +370,14 @@ extension SummaryFold {
         let group = Int(note.pointee.group)
         if isFirst {
             note.pointee.firstAt = min(note.pointee.firstAt, lates.first?.at ?? instant)
-        } else {
-            let whole = MeteredInterval(start: front.at, end: instant, quantity: value - front.value)
-            let isCut = zone.day(at: whole.start) != zone.day(at: whole.end - 1)
-            guard parts.count > 1, isCut || whole.end - whole.start > terms.gapAfter else { return true }
-            part.groups[group].add(whole, sign: -1, gapAfter: terms.gapAfter, zone: zone)
+            for interval in parts {
+                part.groups[group].add(interval, sign: 1, gapAfter: terms.gapAfter, zone: zone)
+            }
+            return true
         }
-        for interval in parts { part.groups[group].add(interval, sign: 1, gapAfter: terms.gapAfter, zone: zone) }
+        guard parts.count > 1 else { return true }
+        let whole = MeteredInterval(start: front.at, end: instant, quantity: value - front.value)
+        replace(whole, by: parts, terms, &part.groups[group])
         return true
     }
 }

@@ -29,6 +29,8 @@ final class SummaryPart {
     var groups: [SummaryDays] = []
     /// Readings earlier than the latest of their series, in the log's order for each series.
     var lates: ContiguousArray<LateReading> = []
+    /// How many late readings came so late that nothing is known any more of what lies around them.
+    var missCount = 0
     /// What went wrong.
     var error: (any Error)?
     /// About how many late readings are kept; nil: as many as each series may have.

@@ -13,6 +13,7 @@ import Synchronization
 package struct SummaryRun {
     private let zones: any ZoneSource
     private let threadCount: Int
+    private let passes: SummaryFold.Passes
     private let makeReader: () throws -> EventLogReader
 
     /// Readings of devices that are folded exactly at a time, about: bounds the memory it takes.
@@ -27,14 +28,28 @@ package struct SummaryRun {
         threadCount: Int,
         makeReader: @escaping () throws -> EventLogReader
     ) {
+        self.init(zones: zones, threadCount: threadCount, passes: .one, makeReader: makeReader)
+    }
+
+    /// As above, with two passes at once where that is said.
+    init(
+        zones: any ZoneSource,
+        threadCount: Int,
+        passes: SummaryFold.Passes,
+        makeReader: @escaping () throws -> EventLogReader
+    ) {
         precondition(threadCount > 0, "no thread to work")
         self.zones = zones
         self.threadCount = threadCount
+        self.passes = passes
         self.makeReader = makeReader
     }
 
     /// Thrown where a log that was taken to declare nothing does.
     private struct DeclaresSomething: Error {}
+
+    /// Thrown where one pass is not enough.
+    private struct NeedsTwoPasses: Error {}
 
     /// What was declared, and of which devices by their numbers.
     private struct Known {
@@ -77,10 +92,23 @@ package struct SummaryRun {
             )
             try add(known, reader, through: last, to: &summary)
         } catch is DeclaresSomething {
-            summary = FleetSummary(from: from, to: to)
             try add(try known(reader, through: last), reader, through: last, to: &summary)
         }
         return summary
+    }
+
+    /// Adds what all devices used, in one pass if that is enough.
+    private func add(
+        _ known: Known,
+        _ reader: EventLogReader,
+        through last: Position,
+        to summary: inout FleetSummary
+    ) throws {
+        do {
+            try add(known, reader, through: last, passes, to: &summary)
+        } catch is NeedsTwoPasses {
+            try add(known, reader, through: last, .two, to: &summary)
+        }
     }
 
     private func plainTable() -> SummaryTermsTable {
@@ -110,9 +138,10 @@ package struct SummaryRun {
         _ known: Known,
         _ reader: EventLogReader,
         through last: Position,
+        _ passes: SummaryFold.Passes,
         to summary: inout FleetSummary
     ) throws {
-        let fold = SummaryFold(known.table)
+        let fold = SummaryFold(known.table, passes: passes)
         var registers: [String] = []
         let partCount = threadCount == 1 ? 1 : 2 * threadCount
         let parts = (0..<partCount).map { _ in SummaryPart(lateLimit: SummaryFold.totalLateLimit / partCount) }
@@ -121,7 +150,10 @@ package struct SummaryRun {
                 throw DeclaresSomething()
             }
             registers += batch.newRegisters
+            // Few series that go wrong are folded exactly in less time than a second pass takes.
+            guard parts.reduce(0, { $0 + $1.missCount }) <= fold.count / 100 else { throw NeedsTwoPasses() }
             for series in batch.newSeries {
+                guard fold.hasRoom else { throw NeedsTwoPasses() }
                 let device = Int(series.device)
                 fold.append(series, terms: device < known.termsOfDevice.count ? known.termsOfDevice[device] : 0)
             }
@@ -178,7 +210,7 @@ package struct SummaryRun {
             try willWalk(batch)
             if batch.beginsSegment { fold.beginSegment() }
             var loaded: Result<Bool, any Error> = .success(false)
-            let fronts = fold.fronts
+            let (fronts, recent) = (fold.fronts, fold.recent)
             perform(batch.partCount + 1) { [batch, next] task in
                 guard task > 0 else {
                     loaded = Result { try loader.load(next, parts: parts.count) }
@@ -186,7 +218,7 @@ package struct SummaryRun {
                 }
                 let part = parts[task - 1]
                 do {
-                    try batch.walk(task - 1, fronts: fronts) { uncalm($0, $1, $2, $3, part) }
+                    try batch.walk(task - 1, fronts: fronts, recent: recent) { uncalm($0, $1, $2, $3, part) }
                 } catch {
                     part.error = error
                 }
@@ -290,7 +322,7 @@ package struct SummaryRun {
         _ table: SummaryTermsTable,
         from total: SummaryPart
     ) {
-        let again = SummaryFold(table)
+        let again = SummaryFold(table, passes: fold.passes)
         for i in 0..<fold.count { again.append(like: i, of: fold) }
         let part = SummaryPart()
         part.reserve(again.groups.groups.count)
