@@ -45,8 +45,9 @@ final class SummaryFold {
 
     /// Readings of each series that are kept in one pass, as a power of two: more than a day has of them, usually.
     private static let recentBits: UInt32 = 7
-    /// Series of which so many are kept: 256 MiB in all.
-    private static let recentSeriesLimit = 1 << 17
+    /// Series of which so many are kept, 32 MiB in all: of more the places lie too far apart for a cache, and a second
+    /// pass takes less time.
+    private static let recentSeriesLimit = 1 << 14
 
     /// How many passes are made.
     enum Passes {
