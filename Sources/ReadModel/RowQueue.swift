@@ -66,6 +66,13 @@ final class RowQueue: @unchecked Sendable {
         return state
     }
 
+    /// Gives the connection back: it is used no more, whoever still holds this.
+    func close() {
+        idle.wait()
+        state.close()
+        idle.signal()
+    }
+
     /// Forgets what waits: the transaction failed.
     func abandon() {
         idle.wait()

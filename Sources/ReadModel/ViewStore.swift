@@ -219,7 +219,10 @@ func connection(of db: Database) throws -> OpaquePointer {
 private final class WriterBox: @unchecked Sendable {
     private var rows: RowQueue?
 
-    func close() { rows = nil }
+    func close() {
+        rows?.close()
+        rows = nil
+    }
 
     func rows(of db: Database) throws -> RowQueue {
         if let rows { return rows }

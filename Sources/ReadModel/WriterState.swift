@@ -10,6 +10,14 @@ final class WriterState {
 
     init(connection: OpaquePointer) { self.connection = connection }
 
+    /// Gives the statements back to the connection, which cannot be closed before.
+    func close() {
+        for i in statements.indices {
+            statements[i] = nil
+            manyStatements[i] = nil
+        }
+    }
+
     func statement(_ statement: WriterStatement) throws -> SQLStatement {
         if let prepared = statements[statement.rawValue] { return prepared }
         let prepared = try SQLStatement(connection, statement.sql)

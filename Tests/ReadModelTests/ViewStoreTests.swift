@@ -127,6 +127,54 @@ import Testing
         )
     }
 
+    @Test func `a store closes as soon as rows that went to SQLite beside it are in`() throws {
+        let directory = try TemporaryDirectory()
+        for round in 0..<100 {
+            let store = try ViewStore.open(path: directory.views)
+            try store.transaction { writer in
+                for hour: Int64 in 0..<8200 { try putHour(writer, hour, Int128(round)) }
+            }
+            try store.close()
+        }
+    }
+
+    @Test func `views that are begun and finished are as those that are opened`() throws {
+        let directory = try TemporaryDirectory()
+        let begun = try ViewStore.begin(path: directory.views)
+        try begun.transaction { writer in
+            try putTwoDevices(writer)
+            for hour: Int64 in 0..<20_000 { try putHour(writer, hour, Int128(hour)) }
+            try writer.setCheckpoint(Position(2), chainHead: [])
+        }
+        try begun.finish()
+        #expect(!FileManager.default.fileExists(atPath: directory.views + "-wal"))
+        let store = try ViewStore.open(path: directory.views)
+        let other = try ViewStore.inMemory()
+        try other.transaction { writer in
+            try putTwoDevices(writer)
+            for hour: Int64 in (0..<20_000).reversed() { try putHour(writer, hour, Int128(hour)) }
+            try writer.setCheckpoint(Position(2), chainHead: [])
+        }
+        #expect(try ViewComparison.compare(store, other).isEqual)
+        let schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+        #expect(try select(store, schema) == select(other, schema))
+        #expect(try select(store, "PRAGMA journal_mode") == ["wal"])
+        #expect(try store.check().isEmpty)
+    }
+
+    @Test func `deletions and rows of one transaction take effect in the order they are told`() throws {
+        let store = try ViewStore.inMemory()
+        try store.transaction { writer in
+            for hour: Int64 in 0..<10 { try putHour(writer, hour, 1) }
+            try writer.deleteHours(series: 0)
+            for hour: Int64 in 0..<3 { try putHour(writer, hour, 2) }
+            try writer.deleteHours(series: 1)
+            try putHour(writer, 5, 3)
+        }
+        let sql = "SELECT count(*), sum(quantity_milli) FROM consumption_hour"
+        #expect(try select(store, sql) == ["4|9"])
+    }
+
     @Test func `readers see the last commit while a transaction is under way`() throws {
         let directory = try TemporaryDirectory()
         let store = try ViewStore.open(path: directory.views)
