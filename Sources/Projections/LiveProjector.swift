@@ -8,7 +8,8 @@ import Synchronization
 ///
 /// What it lags behind lies in the log and costs no memory. It commits at most every `pace`, or as long as the last
 /// commit took (twice as long where that was long), whichever is longer; sooner where a push was requested or somebody
-/// waits, but not before `shortPace`, or half the last commit's time.
+/// waits, but not before `shortPace`, or half the last commit's time; and once nothing more came for `quietTime`, for
+/// then nobody needs the processor.
 ///
 /// Invariants: `projector`, `reader` and `directory` are touched by the thread alone; `committed` is what the store's
 /// checkpoint says; after `failure` nothing is folded.
@@ -18,6 +19,8 @@ package final class LiveProjector: @unchecked Sendable {
     package static let pace = Duration.milliseconds(200)
     /// How soon after a commit the next may follow where a push was requested.
     package static let shortPace = Duration.milliseconds(20)
+    /// How long nothing must have come for what is folded to be committed at once.
+    package static let quietTime = Duration.milliseconds(250)
     /// A commit that takes longer leaves the processor to others for twice its time.
     package static let longCommit = Duration.milliseconds(500)
     /// How often they are written while the fold is far behind the log, which costs less in all.
@@ -268,12 +271,18 @@ package final class LiveProjector: @unchecked Sendable {
         var lastCommitEnd = ContinuousClock.now
         var pause = LiveProjector.pace
         var urgentPause = LiveProjector.shortPace
+        var lastHead = projector.position.rawValue
+        var lastAdvance = ContinuousClock.now
         while true {
             let isBehind = projector.position > committed
             let (durable, hasWaiters) = condition.withLock { (self.head.rawValue, !waiters.isEmpty) }
             let isUrgent = !jobsToTell.isEmpty || hasWaiters
             let isFar = durable > projector.position.rawValue + LiveProjector.farCount
-            let due = lastCommitEnd + (isFar ? LiveProjector.farPace : isUrgent ? urgentPause : pause)
+            if durable > lastHead { (lastHead, lastAdvance) = (durable, .now) }
+            let paced = lastCommitEnd + (isFar ? LiveProjector.farPace : isUrgent ? urgentPause : pause)
+            let isLevel = projector.position.rawValue >= durable
+            let quiet = max(lastAdvance + LiveProjector.quietTime, lastCommitEnd + LiveProjector.pace)
+            let due = isLevel ? min(paced, quiet) : paced
             let (works, head, isStopping) = next(until: isBehind ? due : nil)
             if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
             for work in works { work.body(self) }

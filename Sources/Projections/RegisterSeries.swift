@@ -44,9 +44,9 @@ struct RegisterSeries {
     // MARK: Changes
 
     /// How many of the readings are each later than all before, so that rule 1 alone decides about them, and what they
-    /// make.
+    /// make. (It changes nothing; were it not `mutating`, who holds the series in an object would copy it first.)
     @inline(__always)
-    func calmRun(_ readings: UnsafeBufferPointer<ReadingRecord>) -> CalmRun {
+    mutating func calmRun(_ readings: UnsafeBufferPointer<ReadingRecord>) -> CalmRun {
         guard let last = entries.last else {
             guard let first = readings.first, !first.traits.isInterval else { return CalmRun() }
             return calmRun(readings, after: (first.at, first.value), CalmRun(count: 1, start: first.at))
