@@ -36,7 +36,7 @@ package final class VersionRates: Sendable {
     let lowestMicro: Int64
     let highestMicro: Int64
     /// What a unit of quantity costs at most, in whatever tier, tax included: money units.
-    let highestUnits: Int128
+    var highestUnits: Int128 { taxed(Int128(highestMicro) + Int128(steps.map(\.addMicro).max() ?? 0)) }
     /// Whether one period holds at all times.
     package let isUniform: Bool
 
@@ -66,8 +66,6 @@ package final class VersionRates: Sendable {
         let used = periods.indices.filter { [periodOfMinute] in periodOfMinute.contains(UInt8($0)) }
         lowestMicro = used.map { [periods] in periods[$0].priceMicro }.min() ?? 0
         highestMicro = used.map { [periods] in periods[$0].priceMicro }.max() ?? 0
-        let highest = Int128(highestMicro) + Int128(steps.map(\.addMicro).max() ?? 0)
-        highestUnits = highest * Int128(10_000 + taxTenThousandths)
     }
 
     private static func micro(_ price: ExactDecimal) -> Int64 {

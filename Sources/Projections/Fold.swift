@@ -96,20 +96,19 @@ package final class Fold {
     ) {
         grow(to: directory)
         recordedTimes = RecordedTimes(recordedAt)
-        var position = firstPosition.rawValue
+        applyRuns(readings, positions: RunPositions(from: firstPosition.rawValue))
+        position = Position(firstPosition.rawValue + UInt64(readings.count) - 1)
+    }
+
+    /// Applies readings as they came, of whatever series; `recordedTimes` knows when they were recorded.
+    func applyRuns(_ readings: UnsafeBufferPointer<ReadingRecord>, positions: RunPositions) {
         var start = 0
         while start < readings.count {
-            let series = readings[start].series
             var end = start + 1
-            while end < readings.count, readings[end].series == series { end += 1 }
-            applyRun(
-                UnsafeBufferPointer(rebasing: readings[start..<end]),
-                positions: RunPositions(from: position)
-            )
-            position += UInt64(end - start)
+            while end < readings.count, readings[end].series == readings[start].series { end += 1 }
+            applyRun(UnsafeBufferPointer(rebasing: readings[start..<end]), positions: positions.dropFirst(start))
             start = end
         }
-        self.position = Position(position - 1)
     }
 
     /// Applies readings of one series: such as follow in order at once, as far as they surely change no rule's state,

@@ -65,7 +65,6 @@ final class FoldPipeline: @unchecked Sendable {
     func finish(_ directory: SeriesDirectory) {
         idle.wait()
         defer { idle.signal() }
-        guard !filling.isEmpty else { return }
         filling.close(directory)
         filling.fold(into: fold)
         filling = ReadingGather(capacity: capacity)

@@ -150,14 +150,8 @@ final class ReadingGather {
         readings.withUnsafeBufferPointer { readings in
             positions.withUnsafeBufferPointer { positions in
                 guard let table = positions.baseAddress else { return }
-                var start = range.lowerBound
-                while start < range.upperBound {
-                    var end = start + 1
-                    while end < range.upperBound, readings[end].series == readings[start].series { end += 1 }
-                    let run = UnsafeBufferPointer(rebasing: readings[start..<end])
-                    fold.applyRun(run, positions: RunPositions(table + start))
-                    start = end
-                }
+                let stage = UnsafeBufferPointer(rebasing: readings[range])
+                fold.applyRuns(stage, positions: RunPositions(table + range.lowerBound))
             }
         }
     }

@@ -23,10 +23,7 @@ extension ViewWriter {
         let id = BucketKey.id(series: series, startMilliseconds: start)
         let row = try rows.row(.putHour, key: id)
         row.add(id)
-        row.add((end - start) / 1000)
-        row.add(milli: quantity)
-        row.add(milli: estimated)
-        row.add(complete ? 1 : 0)
+        add(end - start, quantity, estimated, complete, to: row)
     }
 
     /// Inserts or replaces the row of a local day; parameters as in `putHour`.

@@ -47,15 +47,7 @@ struct BucketPassTests {
         let last = try #require(intervals.last?.end)
         let from = random.int(first...(last - 1))
         let span = random.oneIn(2) ? (start: first, end: last) : (start: from, end: random.int((from + 1)...last))
-        var pass = BucketPass(
-            span: span,
-            ledgerDays: nil,
-            zone: zone,
-            schedule: nil,
-            gapAfter: 6 * Milliseconds.hour,
-            cutsHours: true,
-            sink: Gathered()
-        )
+        var pass = newPass(over: span, zone)
         for interval in intervals where interval.end > pass.months.lowerBound { pass.take(interval) }
         pass.finish()
         #expect(!pass.sink.isTwice)
@@ -87,15 +79,7 @@ struct BucketPassTests {
         while next < intervals.count {
             let upTo = next + Int(random.int(1...Int64(intervals.count - next)))
             let span = (start: intervals[next].start, end: intervals[upTo - 1].end)
-            var pass = BucketPass(
-                span: span,
-                ledgerDays: nil,
-                zone: zone,
-                schedule: nil,
-                gapAfter: 6 * Milliseconds.hour,
-                cutsHours: true,
-                sink: Gathered()
-            )
+            var pass = newPass(over: span, zone)
             if let sum { pass.resume(sum, span: span) }
             let known = intervals[..<upTo].filter { $0.end > pass.wantedFrom }
             for interval in known { pass.take(interval) }
@@ -111,6 +95,18 @@ struct BucketPassTests {
             next = upTo
         }
         #expect(sum?.countedUpTo == end)
+    }
+
+    private func newPass(over span: (start: Int64, end: Int64), _ zone: ZoneRules) -> BucketPass<Gathered> {
+        BucketPass(
+            span: span,
+            ledgerDays: nil,
+            zone: zone,
+            schedule: nil,
+            gapAfter: 6 * Milliseconds.hour,
+            cutsHours: true,
+            sink: Gathered()
+        )
     }
 
     /// Twelve intervals at most, around a day that is out of the ordinary in some zone.
