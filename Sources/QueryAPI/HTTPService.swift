@@ -36,22 +36,26 @@ package struct HTTPConfiguration: Sendable {
 package struct HTTPService: Service {
     private let configuration: HTTPConfiguration
     private let seams: HTTPSeams
+    private let loops: any EventLoopGroup
     private let logger: Logger
     private let onListening: @Sendable (SocketAddress) -> Void
 
     /// - Parameters:
     ///   - configuration: where and how to listen.
     ///   - seams: what stands behind it.
+    ///   - loops: what its connections run on.
     ///   - logger: told what goes wrong.
     ///   - onListening: called by `run()` when connections are accepted, with the address.
     package init(
         configuration: HTTPConfiguration,
         seams: HTTPSeams,
+        loops: any EventLoopGroup,
         logger: Logger,
         onListening: @escaping @Sendable (SocketAddress) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.seams = seams
+        self.loops = loops
         self.logger = logger
         self.onListening = onListening
     }
@@ -83,6 +87,7 @@ package struct HTTPService: Service {
                 }
                 if let address = channel.localAddress { onListening(address) }
             },
+            eventLoopGroupProvider: .shared(loops),
             logger: quietLogger
         )
         defer { socket?.remove() }

@@ -5,6 +5,7 @@ import Logging
 import MeterModel
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 import QueryAPI
 import ServiceLifecycle
@@ -56,6 +57,7 @@ struct ServerSetup {
         let service = HTTPService(
             configuration: HTTPConfiguration(address, tls: tls, limits: limits),
             seams: seams,
+            loops: MultiThreadedEventLoopGroup.singleton,
             logger: logger,
             onListening: { address in
                 told.yield(address)

@@ -4,26 +4,62 @@ import Notifications
 import Projections
 import ReadModel
 
+/// What pushes need of whoever keeps log and views: a seam, so that a simulation can be one.
+protocol PushStage: AnyObject, Sendable {
+    /// The last durable position of the log.
+    var durablePosition: Position { get }
+
+    /// As `ViewReader.unsettledPushJobs`, of the views as they are.
+    func unsettledRows(after last: (position: Position, job: String)?, limit: Int) throws -> [PushJobRow]
+
+    /// Runs `body` on the fold, once it has reached a durable position.
+    func perform<T: Sendable>(
+        after position: Position,
+        _ body: @escaping @Sendable (ViewProjector) throws -> T
+    ) async throws -> T
+
+    /// Records an event, and returns once it is durable.
+    func record(_ event: MeterEvent, by name: String) async throws
+}
+
 /// The push jobs of the views, as the notifier asks for them.
 struct LivePushQueue: PushQueue {
-    let core: LiveCore
+    let stage: any PushStage
 
     func pending(after last: PushJob?, limit: Int) async throws -> [PushJob] {
-        let rows = try core.views.read { views in
-            try views.unsettledPushJobs(after: last.map { ($0.position, $0.job) }, limit: limit)
-        }
+        let rows = try stage.unsettledRows(after: last.map { ($0.position, $0.job) }, limit: limit)
         if rows.isEmpty { return [] }
-        return try await core.projector.perform { projector, _ in
-            // What was settled since the views were written is not offered again.
+        // The views may be older than what the log says of a job, after a restart by much: what was settled is not
+        // offered again.
+        return try await stage.perform(after: stage.durablePosition) { projector in
             rows.compactMap { projector.fold.unsettledJob($0.job) }.map { PushJob($0) }
         }
     }
 
     func isSuperseded(_ job: PushJob) async throws -> Bool {
-        try await core.projector.perform { projector, _ in
+        try await stage.perform(after: .origin) { projector in
             guard let told = projector.fold.unsettledJob(job.job) else { return false }
             return projector.isSuperseded(told.row)
         }
+    }
+}
+
+extension LiveCore: PushStage {
+    var durablePosition: Position { intake.durablePosition }
+
+    func unsettledRows(after last: (position: Position, job: String)?, limit: Int) throws -> [PushJobRow] {
+        try views.read { try $0.unsettledPushJobs(after: last, limit: limit) }
+    }
+
+    func perform<T: Sendable>(
+        after position: Position,
+        _ body: @escaping @Sendable (ViewProjector) throws -> T
+    ) async throws -> T {
+        try await projector.perform(after: position) { projector, _ in try body(projector) }
+    }
+
+    func record(_ event: MeterEvent, by name: String) async throws {
+        _ = try await intake.record([event], by: name)
     }
 }
 
@@ -51,12 +87,12 @@ extension PushJob {
 
 /// Records what came of pushes as facts.
 struct LiveOutcomes: OutcomeRecording {
-    let intake: IntakeThread
+    let stage: any PushStage
 
     /// Who records them, as the log says.
     static let recordedBy = "notifier"
 
     func record(_ outcome: PushOutcome) async throws {
-        _ = try await intake.record([.pushSettled(outcome)], by: LiveOutcomes.recordedBy)
+        try await stage.record(.pushSettled(outcome), by: LiveOutcomes.recordedBy)
     }
 }

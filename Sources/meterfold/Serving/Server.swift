@@ -74,8 +74,12 @@ struct Server {
             DayTurner(intake: core.intake, projector: core.projector, clock: core.clock, logger: logger)
         )
         let listener = try await listen(core, access, tls)
+        services.append(MemoryTrimming(projector: core.projector))
         metrics.attach(listener)
-        services += try httpServices(core, access, views, metrics, tls, Announcement(tcp: listener.address))
+        // Not the loops of the connections that send lines: whoever asks does not wait for lines to be taken apart.
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: Server.httpLoopCount)
+        let announcement = Announcement(tcp: listener.address)
+        services += try httpServices(core, access, views, metrics, tls, loops, announcement)
         services.append(ListenerService(listener: listener, bound: .seconds(settings.drainSeconds)))
         var group = ServiceGroupConfiguration(
             services: services,
@@ -87,6 +91,7 @@ struct Server {
         ender.attach(running)
         try await running.run()
         await views.close()
+        try await loops.shutdownGracefully()
     }
 
     /// HTTP for everybody who may, and the operator's own over a socket in the data directory.
@@ -96,6 +101,7 @@ struct Server {
         _ views: ViewPool,
         _ metrics: Metrics,
         _ tls: TLSConfiguration?,
+        _ loops: any EventLoopGroup,
         _ announcement: Announcement
     ) throws -> [any Service] {
         var seams = HTTPSeams(
@@ -114,6 +120,7 @@ struct Server {
         let open = HTTPService(
             configuration: HTTPConfiguration(address, tls: tls),
             seams: seams,
+            loops: loops,
             logger: logger,
             onListening: { announcement.http($0) }
         )
@@ -125,6 +132,7 @@ struct Server {
         let own = HTTPService(
             configuration: HTTPConfiguration(.unixSocket(path: socket.path)),
             seams: seams,
+            loops: loops,
             logger: logger,
             onListening: { _ in announcement.control() }
         )
@@ -134,13 +142,16 @@ struct Server {
     /// What a shutdown may take beyond the draining of connections, in seconds.
     private static let graceSeconds = 30
 
+    /// Threads that read requests and write answers.
+    private static let httpLoopCount = 2
+
     private func notifier(_ core: LiveCore) throws -> NotifierService? {
         if settings.channels.isEmpty { return nil }
         let courier = HTTPCourier(clock: core.clock)
         let notifier = try Notifier(
             channels: settings.channels,
-            queue: LivePushQueue(core: core),
-            recorder: LiveOutcomes(intake: core.intake),
+            queue: LivePushQueue(stage: core),
+            recorder: LiveOutcomes(stage: core),
             courier: courier,
             clock: core.clock
         )
