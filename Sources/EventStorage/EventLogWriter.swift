@@ -74,6 +74,13 @@ package final class EventLogWriter {
         return (writer, report)
     }
 
+    /// A reader of the log that it writes.
+    ///
+    /// - Throws: `RecordLogError`.
+    package func makeReader() throws -> EventLogReader {
+        try EventLogReader(directory: directoryPath, fileSystem: fileSystem)
+    }
+
     /// The last durable position; `.origin` while the log is empty.
     package var head: Position { Position(log.head) }
 
@@ -283,7 +290,7 @@ package final class EventLogWriter {
         beginSegment()
         counts = DefinitionCounts()
         if log.head > 0 {
-            let reader = try EventLogReader(directory: directoryPath, fileSystem: fileSystem)
+            let reader = try makeReader()
             let isActive = log.activeSegment.lastPosition != nil
             let state = try reader.state(
                 at: Position(log.head),

@@ -9,14 +9,12 @@ extension Admission {
     /// register and dimension are known. What such a one holds beside readings is read, the readings are not.
     ///
     /// - Parameters:
-    ///   - directory: the data directory whose log it is.
-    ///   - writer: of that log, opened without its state.
+    ///   - writer: of the log, opened without its state.
     ///   - zones: what zones there are.
     ///   - progress: is told of each position that is read.
     /// - Returns: the state behind the log's head.
     /// - Throws: `RecordLogError`, `EventStorageError`.
     package static func replay(
-        _ directory: String,
         _ writer: EventLogWriter,
         zones: any ZoneSource,
         progress: (Position) -> Void = { _ in }
@@ -30,7 +28,7 @@ extension Admission {
         }
         let active = writer.activeFirstPosition
         if active > Position(1) {
-            try EventLogReader(directory: directory).forEachBlock(
+            try writer.makeReader().forEachBlock(
                 through: Position(active.rawValue - 1),
                 bringing: { admission.news(in: $0) },
                 take

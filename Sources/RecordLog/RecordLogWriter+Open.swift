@@ -107,17 +107,21 @@ struct LogRecovery {
         if let name = listing.names.last {
             last = try recoverLast(name, after: &link, segmentCount: listing.names.count)
         }
-        if link.nextPosition <= configuration.expectedHead {
-            throw .corruption(
-                "the log ends at position \(link.nextPosition - 1), but \(configuration.expectedHead) was acknowledged",
-                file: listing.names.last ?? paths.log,
-                byteOffset: nil,
-                positions: link.nextPosition...configuration.expectedHead
-            )
-        }
+        try requireExpectedHead(link, lastName: listing.names.last)
         try spare.adoptLeftOver()
         if let last { return last }
         return try begin(after: link, earlierSegmentCount: listing.names.count, spare: spare)
+    }
+
+    /// Refuses a log that ends before what is known to have been acknowledged.
+    private func requireExpectedHead(_ link: SegmentLink, lastName: String?) throws(RecordLogError) {
+        guard link.nextPosition <= configuration.expectedHead else { return }
+        throw .corruption(
+            "the log ends at position \(link.nextPosition - 1), but \(configuration.expectedHead) was acknowledged",
+            file: lastName ?? paths.log,
+            byteOffset: nil,
+            positions: link.nextPosition...configuration.expectedHead
+        )
     }
 
     private mutating func note(
@@ -225,6 +229,8 @@ struct LogRecovery {
             nextPosition: scan.nextPosition,
             chain: scan.chain
         )
+        // Before anything is trimmed: damage in what was acknowledged may look like a write that did not complete.
+        if case .torn = scan.end { try requireExpectedHead(link, lastName: name) }
         if try settle(segment, scan: scan) {
             segment.file.close()
             link.nextSegmentID += 1

@@ -63,19 +63,14 @@ final class Engine {
         try directory.require()
         self.directory = directory
         configuration = try AppConfiguration.load(directory)
-        let opened = try EventLogWriter.open(
-            directory: directory.path,
-            configuration: configuration.log,
-            lockDescription: CommandLine.arguments.joined(separator: " "),
-            readsState: !task.putsStateOff
-        )
+        let opened = try Views.openLog(behind: directory, configuration, readsState: !task.putsStateOff)
         writer = opened.writer
         for finding in opened.report.findings { Terminal.error("meterfold: \(finding)") }
         admission = Admission(zones: zones)
         switch task {
         case .logOnly:
             let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")
-            admission = try Admission.replay(directory.path, writer, zones: zones) { progress.advance(to: $0.rawValue) }
+            admission = try Admission.replay(writer, zones: zones) { progress.advance(to: $0.rawValue) }
             progress.finish()
         case .newViews: break
         case .anything:

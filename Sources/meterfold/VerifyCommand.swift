@@ -25,9 +25,9 @@ struct VerifyCommand: ParsableCommand {
         let directory = location.directory
         try directory.require()
         // What the views have seen was acknowledged, so the log must reach that far.
-        let expected = try? ViewStore.openForReading(path: directory.views).read { try $0.meta().checkpoint }
+        let expected = Views.seenPosition(directory)
         let start = SystemClock.uptimeSeconds()
-        let report = try EventLogVerification.run(directory: directory.path, expectedHead: expected ?? .origin)
+        let report = try EventLogVerification.run(directory: directory.path, expectedHead: expected)
         var laws = LawVerification()
         if report.hasDamage {
             laws.notices.append("the conservation laws are not checked: the log is damaged")

@@ -8,6 +8,40 @@ import TimeZones
 
 /// Opening, remaking and folding views.
 enum Views {
+    /// Takes the lock and opens the log for writing. It must reach as far as the views have seen: what ends earlier is
+    /// damaged, though it may look as if only the last write had not come to its end.
+    ///
+    /// - Throws: `RecordLogError`, `EventStorageError`.
+    static func openLog(
+        behind directory: DataDirectory,
+        _ configuration: AppConfiguration,
+        readsState: Bool
+    ) throws -> (writer: EventLogWriter, report: OpenReport) {
+        var log = configuration.log
+        log.expectedHead = seenPosition(directory).rawValue
+        do {
+            return try EventLogWriter.open(
+                directory: directory.path,
+                configuration: log,
+                lockDescription: CommandLine.arguments.joined(separator: " "),
+                readsState: readsState
+            )
+        } catch var error as RecordLogError
+            where error.code == .corruption && log.expectedHead > 0
+            && error.place?.positions?.upperBound == log.expectedHead
+        {
+            error.hint += "; if the log is right as it is, delete \(directory.views)"
+            throw error
+        }
+    }
+
+    /// The last position that the views have seen, which was acknowledged; `.origin` where none can be read.
+    static func seenPosition(_ directory: DataDirectory) -> Position {
+        let meta = try? ViewStore.openForReading(path: directory.views).read { try $0.meta() }
+        guard let meta, meta.whatIf == nil else { return .origin }
+        return meta.checkpoint
+    }
+
     /// Opens the views of a data directory to write; such as cannot be gone on with are made anew, and that is said.
     ///
     /// - Throws: `Failure` where the views have seen more of the log than there is: then the log lost something.

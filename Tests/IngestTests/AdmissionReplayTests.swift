@@ -123,7 +123,7 @@ struct AdmissionReplayTests {
 
         let writer = try open(readsState: false)
         var blockCount = 0
-        let quick = try Admission.replay(path, writer, zones: stageZones) { _ in blockCount += 1 }
+        let quick = try Admission.replay(writer, zones: stageZones) { _ in blockCount += 1 }
         let slow = try replayed(path)
         expectEqual(quick, slow.admission)
         #expect(blockCount < slow.blockCount, "nothing was passed over")
@@ -132,7 +132,7 @@ struct AdmissionReplayTests {
         try log.write(to: writer)
         writer.close()
         let again = try open(readsState: false)
-        expectEqual(try Admission.replay(path, again, zones: stageZones), try replayed(path).admission)
+        expectEqual(try Admission.replay(again, zones: stageZones), try replayed(path).admission)
         again.close()
     }
 }

@@ -117,6 +117,74 @@ import Testing
         }
     }
 
+    /// 64 KiB in a sealed segment and one in use, the last quarter of it not yet written.
+    private static func largerLog() throws -> (SimulatedFileSystem, [TestBlock]) {
+        let fileSystem = SimulatedFileSystem(seed: 1)
+        let (writer, _) = try TestLog.open(
+            fileSystem,
+            configuration: TestLog.configuration(segmentByteCount: 32 << 10)
+        )
+        var generator = SeededGenerator(seed: 17)
+        var blocks: [TestBlock] = []
+        var writtenByteCount = 0
+        while writtenByteCount < 52 << 10 {
+            var block = TestBlock(body: generator.body(maximumByteCount: 3000), recordCount: 1 + blocks.count % 3)
+            block.firstPosition = try TestLog.append(block, to: writer).lowerBound
+            blocks.append(block)
+            writtenByteCount = writer.writtenByteCount
+        }
+        writer.close()
+        return (fileSystem, blocks)
+    }
+
+    @Test(arguments: 0..<2)
+    func `every single bit of a log of 64 KiB is watched over`(_ shard: Int) throws {
+        let (original, blocks) = try Self.largerLog()
+        let paths = try TestLog.segmentPaths(original)
+        let byteCounts = paths.map { original.content(of: $0)?.count ?? 0 }
+        #expect(paths.count == 2 && byteCounts.reduce(0, +) >= 60 << 10, "\(byteCounts)")
+        let head = blocks.map { UInt64($0.recordCount) }.reduce(0, +)
+        let fileSystem = original.copy()
+        for path in paths {
+            let content = try #require(original.content(of: path))
+            for bit in stride(from: shard, to: content.count * 8, by: 2 * Self.bitStride) {
+                var flipped = content
+                flipped[bit / 8] ^= 1 << UInt8(bit % 8)
+                fileSystem.setContent(flipped, of: path)
+                let verdicts = try Self.inspect(fileSystem, acknowledged: blocks)
+                guard verdicts.isNamedByVerify, verdicts.openDamage != nil || verdicts.openHead == head else {
+                    Issue.record("\(path), bit \(bit): \(verdicts)")
+                    return
+                }
+                // Whoever refuses changes nothing: a later look finds what this one found.
+                if verdicts.openDamage != nil, fileSystem.content(of: path) != flipped {
+                    Issue.record("\(path), bit \(bit): refused, and yet changed")
+                    return
+                }
+            }
+            fileSystem.setContent(content, of: path)
+        }
+    }
+
+    @Test func `what is known to have been acknowledged is never trimmed`() throws {
+        let (original, blocks) = try Self.smallLog()
+        let path = try #require(try TestLog.segmentPaths(original).last)
+        let place = try #require(try Self.places(original).last)
+        let head = blocks.map { UInt64($0.recordCount) }.reduce(0, +)
+        var content = try #require(original.content(of: path))
+        // As a write leaves it that did not come to its end.
+        content[place.range.upperBound - 1] = 0
+        original.setContent(content, of: path)
+        let error = #expect(throws: RecordLogError.self) {
+            _ = try TestLog.open(original, configuration: TestLog.configuration(expectedHead: head))
+        }
+        #expect(error?.code == .corruption)
+        #expect(original.content(of: path) == content)
+        let (writer, report) = try TestLog.open(original)
+        writer.close()
+        #expect(report.findings.map(\.kind) == [.tornTail])
+    }
+
     @Test func `a segment cut at any byte is named`() throws {
         let (original, blocks) = try Self.smallLog()
         for path in try TestLog.segmentPaths(original) {

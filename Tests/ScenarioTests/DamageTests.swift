@@ -55,6 +55,27 @@ struct DamageTests {
         #expect(row["chain"]?.isEmpty == false)
     }
 
+    @Test func `What the views have seen is not taken for a write that never came to its end`() throws {
+        let scenario = try log()
+        let segment = try #require(try segments(scenario).last { !$0.isSealed })
+        var bytes = try Scenario.bytes(segment.path)
+        // A sector within the last block, as where power went during its write.
+        let sector = (segment.liveBytes - 300) / 512 * 512
+        for i in sector..<sector + 200 { bytes[i] = 0 }
+        for i in sector + 200..<min(bytes.count, segment.liveBytes) { bytes[i] = 0 }
+        try write(bytes, to: segment.path)
+        let writers = [["ingest", "-"], ["topup", "m1", "1", "--reference", "r"], ["serve", "--tcp", "127.0.0.1:0"]]
+        for arguments in writers {
+            let outcome = try scenario.run(arguments)
+            #expect(outcome.exitCode == 1, "\(arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains("was acknowledged"), "\(arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains("delete \(scenario.data)/views.sqlite"), "\(outcome.errors)")
+            #expect(try Scenario.bytes(segment.path) == bytes, "\(arguments) wrote to it")
+        }
+        let verified = try scenario.run(["verify"])
+        #expect(verified.exitCode == 1)
+    }
+
     @Test(arguments: 1...16)
     func `A flipped bit is found and named, and nobody writes on`(_ seed: Int) throws {
         let scenario = try log()

@@ -42,12 +42,7 @@ final class LiveCore: Sendable {
     ) throws -> LiveCore {
         try directory.require()
         let zones = FoundationZoneSource()
-        let opened = try EventLogWriter.open(
-            directory: directory.path,
-            configuration: configuration.log,
-            lockDescription: CommandLine.arguments.joined(separator: " "),
-            readsState: false
-        )
+        let opened = try Views.openLog(behind: directory, configuration, readsState: false)
         for finding in opened.report.findings { logger.warning("log opened", metadata: ["finding": "\(finding)"]) }
         do {
             return try LiveCore(directory, configuration, opened.writer, zones, logger, onFailure)
@@ -86,7 +81,7 @@ final class LiveCore: Sendable {
         )
         // The views are folded on their own thread while this one reads what decides about acceptance.
         projector.start()
-        let admission = try Admission.replay(directory.path, writer, zones: zones)
+        let admission = try Admission.replay(writer, zones: zones)
         // Safety: the writer is kept beside it only to be closed once the intake's thread has ended.
         nonisolated(unsafe) let live = LiveIntake(
             writer: writer,
