@@ -163,6 +163,13 @@ let tests: [Target] = [
     .testTarget(name: "ReadModelTests", dependencies: ["ReadModel", "MeterModel"], swiftSettings: settings),
     // The slow, from-scratch fold, written from the semantics alone: the oracle of the fast one.
     .target(name: "ReferenceFold", path: "Tests/ReferenceFold", swiftSettings: settings),
+    // What the views say, in the oracle's form.
+    .target(
+        name: "OracleRows",
+        dependencies: ["ReadModel", "MeterModel", "ReferenceFold"],
+        path: "Tests/OracleRows",
+        swiftSettings: settings
+    ),
     // What several suites read that is not part of the repository.
     .target(name: "SharedFiles", path: "Tests/SharedFiles", swiftSettings: settings),
     // What several suites stage with: certificates, and waiting.
@@ -177,7 +184,7 @@ let tests: [Target] = [
         name: "ProjectionsTests",
         dependencies: [
             "Projections", "Billing", "ReadModel", "EventStorage", "RecordLog", "Admission", "Telegrams", "MeterModel",
-            "TimeZones", "ReferenceFold", "SharedFiles", "TestStage",
+            "TimeZones", "ReferenceFold", "OracleRows", "SharedFiles", "TestStage",
         ],
         swiftSettings: settings
     ),
@@ -230,6 +237,15 @@ let tests: [Target] = [
             "meterfold", "MeterModel", "Projections", "TimeZones", "SharedFiles",
             .product(name: "Crypto", package: "swift-crypto"),
             .product(name: "Logging", package: "swift-log"),
+        ],
+        swiftSettings: settings
+    ),
+    // The whole pipeline in one thread, under faults that a seed decides.
+    .testTarget(
+        name: "SimulationTests",
+        dependencies: [
+            "meterfold", "Ingest", "Access", "Admission", "EventStorage", "RecordLog", "Telegrams", "Projections",
+            "ReadModel", "Notifications", "FleetSimulator", "MeterModel", "TimeZones", "ReferenceFold", "OracleRows",
         ],
         swiftSettings: settings
     ),

@@ -1,4 +1,5 @@
 import MeterModel
+import OracleRows
 import ReadModel
 import ReferenceFold
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import MeterModel
+import OracleRows
 import Projections
 import ReadModel
 import Testing

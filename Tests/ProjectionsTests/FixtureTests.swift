@@ -1,3 +1,4 @@
+import OracleRows
 import SharedFiles
 import Testing
 

@@ -1,4 +1,5 @@
 import MeterModel
+import OracleRows
 import Testing
 
 /// Series of many weeks, so that a walk begins and ends amid them.

@@ -1,6 +1,7 @@
 import Admission
 import EventStorage
 import MeterModel
+import OracleRows
 import Projections
 import ReadModel
 import RecordLog
@@ -255,5 +256,12 @@ final class Pipeline {
         let explainer = DeviceExplainer(device: device, zones: testZones, asOf: asOf)
         try explainer.read(EventLogReader(directory: "data", fileSystem: fileSystem), through: last)
         return explainer.explanation()
+    }
+}
+
+extension ViewStore {
+    /// The rows of a query in the oracle's form, of a device or of all.
+    func compactRows(_ query: AskedQuery, device: String? = nil) throws -> [String] {
+        try compactRows(query, device: device, zones: testZones)
     }
 }

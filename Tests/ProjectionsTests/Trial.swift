@@ -1,5 +1,6 @@
 import Foundation
 import MeterModel
+import OracleRows
 import Projections
 import ReadModel
 import ReferenceFold
@@ -121,13 +122,6 @@ struct Trial {
         case (.refused(let ours), .refused(let theirs)) where ours == theirs: return nil
         default: return "\(line) is \(outcome), the oracle says \(judged)"
         }
-    }
-
-    private func difference(_ ours: [String], _ theirs: [String]) -> String? {
-        if ours == theirs { return nil }
-        let common = zip(ours, theirs).prefix { $0 == $1 }.count
-        func row(_ rows: [String]) -> String { common < rows.count ? rows[common] : "no more rows" }
-        return "row \(common + 1)\n  ours   \(row(ours))\n  theirs \(row(theirs))"
     }
 }
 

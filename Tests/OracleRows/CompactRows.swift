@@ -1,15 +1,17 @@
-import MeterModel
-import ReadModel
-import ReferenceFold
+package import MeterModel
+package import ReadModel
+package import ReferenceFold
 
 /// Rows of a query in the oracle's form: compact JSON objects without `detail` and `requestedAt`.
-final class CompactRows: RowSink {
+package final class CompactRows: RowSink {
     private var columns: [RowColumn] = []
-    private(set) var rows: [String] = []
+    package private(set) var rows: [String] = []
 
-    func begin(_ columns: [RowColumn]) { self.columns = columns }
+    package init() {}
 
-    func row(_ cells: RowCells) {
+    package func begin(_ columns: [RowColumn]) { self.columns = columns }
+
+    package func row(_ cells: RowCells) {
         var fields: [String] = []
         for (i, column) in columns.enumerated() where column.name != "detail" && column.name != "requestedAt" {
             let text = String(decoding: cells.bytes(i), as: UTF8.self)
@@ -23,7 +25,7 @@ final class CompactRows: RowSink {
         rows.append("{\(fields.joined(separator: ","))}")
     }
 
-    func end() {}
+    package func end() {}
 
     private static func quoted(_ text: String) -> String {
         var quoted = "\""
@@ -36,16 +38,16 @@ final class CompactRows: RowSink {
 }
 
 /// Every query, as both sides name it.
-enum AskedQuery: String, CaseIterable, Sendable {
+package enum AskedQuery: String, CaseIterable, Sendable {
     case hour = "consumption-hour"
     case day = "consumption-day"
     case month = "consumption-month"
     case balance, ledger, arrears, episodes, pushes, anomalies, devices
 
     /// What may be asked as of an instant.
-    static let datable: [AskedQuery] = [.hour, .day, .month, .balance, .ledger]
+    package static let datable: [AskedQuery] = [.hour, .day, .month, .balance, .ledger]
 
-    var view: ViewQuery.View {
+    package var view: ViewQuery.View {
         switch self {
         case .hour: .consumption(by: .hour)
         case .day: .consumption(by: .day)
@@ -60,7 +62,7 @@ enum AskedQuery: String, CaseIterable, Sendable {
         }
     }
 
-    var reference: ReferenceQuery {
+    package var reference: ReferenceQuery {
         switch self {
         case .hour: .consumption(by: .hour)
         case .day: .consumption(by: .day)
@@ -78,9 +80,17 @@ enum AskedQuery: String, CaseIterable, Sendable {
 
 extension ViewStore {
     /// The rows of a query in the oracle's form, of a device or of all.
-    func compactRows(_ query: AskedQuery, device: String? = nil) throws -> [String] {
+    package func compactRows(_ query: AskedQuery, device: String? = nil, zones: any ZoneSource) throws -> [String] {
         let sink = CompactRows()
-        try read { try $0.run(ViewQuery(query.view, device: device), zones: testZones, into: sink) }
+        try read { try $0.run(ViewQuery(query.view, device: device), zones: zones, into: sink) }
         return sink.rows
     }
+}
+
+/// Where two lists of rows first differ; nil where they do not.
+package func difference(_ ours: [String], _ theirs: [String]) -> String? {
+    if ours == theirs { return nil }
+    let common = zip(ours, theirs).prefix { $0 == $1 }.count
+    func row(_ rows: [String]) -> String { common < rows.count ? rows[common] : "no more rows" }
+    return "row \(common + 1)\n  ours   \(row(ours))\n  theirs \(row(theirs))"
 }

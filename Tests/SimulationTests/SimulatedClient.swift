@@ -1,0 +1,127 @@
+import Access
+import FleetSimulator
+import Ingest
+import MeterModel
+import Synchronization
+
+/// Collects what a session is told until the client reads it.
+final class SimulatedFollower: SessionFollowing {
+    private let text = Mutex("")
+    private let fault = Mutex<SessionFault?>(nil)
+
+    func consumed(byteCount: Int) {}
+
+    func reply(_ bytes: [UInt8]) { text.withLock { $0 += String(decoding: bytes, as: UTF8.self) } }
+
+    func ended(_ summary: SessionSummary, _ fault: SessionFault?) { self.fault.withLock { $0 = fault } }
+
+    /// What came since the last call.
+    func takeReplies() -> [String] {
+        text.withLock { text in
+            defer { text = "" }
+            return text.split(separator: "\n").map(String.init)
+        }
+    }
+}
+
+/// One who sends a script over connections that break, and goes on behind the last line that was acknowledged.
+///
+/// Invariants: lines before `confirmedCount` were acknowledged as durable or refused; `sendCounts` says how often each
+/// line may have reached a server whole.
+final class SimulatedClient {
+    let script: [SimulatedLine]
+    private(set) var confirmedCount = 0
+    private(set) var sendCounts: [Int]
+    /// The code by which a line was refused, of those confirmed.
+    private(set) var refusals: [Int: String] = [:]
+    /// The highest position that an acknowledgement named.
+    private(set) var highestPosition: UInt64 = 0
+    private(set) var session: LineSession?
+    private var follower = SimulatedFollower()
+    private var base = 0
+    private var outgoing: [UInt8] = []
+    private var sentCount = 0
+    /// Where each line from `base` on ends in `outgoing`.
+    private var lineEnds: [Int] = []
+    private var completeCount = 0
+
+    init(_ script: [SimulatedLine]) {
+        self.script = script
+        sendCounts = Array(repeating: 0, count: script.count)
+    }
+
+    var isDone: Bool { confirmedCount == script.count }
+    var hasSentAll: Bool { sentCount == outgoing.count }
+
+    func connect() {
+        follower = SimulatedFollower()
+        let terms = SessionTerms(
+            source: "simulated",
+            options: InputOptions(),
+            access: OpenAccess(as: .local),
+            takesGreeting: true
+        ) { _ throws(ProfileError) in nil }
+        session = LineSession(terms, follower: follower)
+        base = confirmedCount
+        outgoing = Array("meterfold/1 {\"ack\":true,\"format\":\"ndjson\"}\n".utf8)
+        lineEnds = []
+        for line in script[base...] {
+            outgoing += Array(line.text.utf8) + [UInt8(ascii: "\n")]
+            lineEnds.append(outgoing.count)
+        }
+        sentCount = 0
+        completeCount = 0
+    }
+
+    /// Hands the next bytes to a server.
+    func send(_ byteCount: Int, to intake: LiveIntake) throws {
+        guard let session, byteCount > 0, !hasSentAll else { return }
+        let bytes = Array(outgoing[sentCount..<min(outgoing.count, sentCount + byteCount)])
+        sentCount += bytes.count
+        while completeCount < lineEnds.count, lineEnds[completeCount] <= sentCount {
+            sendCounts[base + completeCount] += 1
+            completeCount += 1
+        }
+        try intake.take(bytes, isLast: false, from: session)
+    }
+
+    /// The connection breaks, with or without the client having read what it was told.
+    func disconnect(readingReplies: Bool) throws {
+        if readingReplies { try readReplies() }
+        session = nil
+    }
+
+    func readReplies() throws {
+        var refused: [Int: String] = [:]
+        for reply in follower.takeReplies() {
+            let words = reply.split(separator: " ", maxSplits: 3)
+            guard words.count >= 3, let first = UInt64(words[1]) else { throw Misbehaviour("the reply \(reply)") }
+            switch words[0] {
+            case "ok":
+                guard let line = Int(words[2]), line <= completeCount, base + line >= confirmedCount else {
+                    throw Misbehaviour("\(reply), of \(completeCount) lines sent after \(base)")
+                }
+                confirmedCount = base + line
+                highestPosition = max(highestPosition, first)
+                refusals.merge(refused) { $1 }
+                refused = [:]
+            case "err" where first == 0: break
+            case "err": refused[base + Int(first) - 1] = String(words[2])
+            default: throw Misbehaviour("the reply \(reply)")
+            }
+        }
+        pendingRefusals.merge(refused) { $1 }
+        for line in pendingRefusals.keys.sorted() where line < confirmedCount {
+            refusals[line] = pendingRefusals.removeValue(forKey: line)
+        }
+    }
+
+    private var pendingRefusals: [Int: String] = [:]
+}
+
+/// What the program did that it must not.
+struct Misbehaviour: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,235 @@
+import EventStorage
+import FleetSimulator
+import MeterModel
+import OracleRows
+import Projections
+import ReadModel
+import RecordLog
+import ReferenceFold
+
+/// Says whether what a run left is what must be there.
+struct SimulatedOracle {
+    /// A record of the log.
+    private struct Record {
+        var position: UInt64
+        var recordedAt: Instant
+        var fact: Fact
+    }
+
+    private let run: SimulatedRun
+
+    init(_ run: SimulatedRun) { self.run = run }
+
+    func check(_ tally: inout SimulatedRun.Tally) throws {
+        let records = try SimulatedOracle.records(run.disk)
+        tally.events = records.count
+        try checkVerification(&tally)
+        try checkLines(records)
+        try checkPushes(records, &tally)
+        try checkViews(records)
+        try checkRebuild()
+        try checkDamage(&tally)
+    }
+
+    // MARK: The log
+
+    private static func records(_ fileSystem: any FileSystem) throws -> [Record] {
+        var records: [Record] = []
+        var directory = SeriesDirectory()
+        let reader = try EventLogReader(directory: SimulatedServer.directory, fileSystem: fileSystem)
+        try reader.forEachBlock(from: .origin) { block in
+            try block.extend(&directory)
+            for run in block.runs {
+                switch run {
+                case .event(let position, let event):
+                    records.append(
+                        Record(position: position.rawValue, recordedAt: block.recordedAt, fact: .event(event))
+                    )
+                case .readings(let first, let readings):
+                    for (i, reading) in readings.enumerated() {
+                        let device = directory.deviceName(ofSeries: reading.series)
+                        let fact = Fact.reading(device: device, at: reading.at, value: reading.value)
+                        let position = first.rawValue + UInt64(i)
+                        records.append(Record(position: position, recordedAt: block.recordedAt, fact: fact))
+                    }
+                }
+            }
+            return .proceed
+        }
+        return records
+    }
+
+    private func checkVerification(_ tally: inout SimulatedRun.Tally) throws {
+        let report = try EventLogVerification.run(
+            directory: SimulatedServer.directory,
+            fileSystem: run.disk,
+            expectedHead: run.toldHead
+        )
+        tally.segments = report.log.segmentCount
+        if report.hasDamage { throw Misbehaviour("verify finds damage: \(report.log.findings)") }
+    }
+
+    /// Every line that was acknowledged is in the log or was refused, none is there more often than it was sent, and
+    /// nothing is there that nobody said.
+    private func checkLines(_ records: [Record]) throws {
+        var found: [Fact: Int] = [:]
+        for (i, record) in records.enumerated() {
+            guard record.position == UInt64(i + 1) else {
+                throw Misbehaviour("position \(record.position) at place \(i + 1)")
+            }
+            found[record.fact, default: 0] += 1
+        }
+        var most: [Fact: Int] = [:]
+        for client in run.clients {
+            for (i, line) in client.script.enumerated() {
+                guard let fact = line.fact else {
+                    if client.refusals[i] == nil { throw Misbehaviour("accepted: \(line.text)") }
+                    continue
+                }
+                if let code = client.refusals[i] { throw Misbehaviour("refused with \(code): \(line.text)") }
+                if found[fact, default: 0] == 0 { throw Misbehaviour("acknowledged and not there: \(line.text)") }
+                most[fact, default: 0] += client.sendCounts[i]
+            }
+        }
+        for (fact, count) in found {
+            if case .event(.pushSettled) = fact { continue }
+            if count > most[fact, default: 0] {
+                throw Misbehaviour("\(count) times there, sent \(most[fact, default: 0]) times: \(fact)")
+            }
+        }
+    }
+
+    // MARK: Pushes
+
+    /// Each job of the views came to one end, which the receiver knows of.
+    private func checkPushes(_ records: [Record], _ tally: inout SimulatedRun.Tally) throws {
+        var finals: [String: [PushOutcome.Kind]] = [:]
+        for case .event(.pushSettled(let outcome)) in records.map(\.fact) where outcome.kind != .failed {
+            finals[outcome.job, default: []].append(outcome.kind)
+        }
+        for (job, kinds) in finals {
+            if kinds.count > 1 { throw Misbehaviour("\(job) has the outcomes \(kinds)") }
+            if kinds == [.delivered], run.receiver.takenCounts[job, default: 0] == 0 {
+                throw Misbehaviour("\(job) was delivered to nobody")
+            }
+        }
+        for job in run.receiver.takenCounts.keys where finals[job] == nil {
+            throw Misbehaviour("\(job) was told, and has no outcome")
+        }
+        if let job = run.receiver.changedBodies.first { throw Misbehaviour("\(job) was told in two ways") }
+        tally.pushes = finals.count
+    }
+
+    // MARK: Views
+
+    private func checkViews(_ records: [Record]) throws {
+        var texts: [Fact: String] = [:]
+        for line in run.clients.flatMap(\.script) {
+            if let fact = line.fact { texts[fact] = line.text }
+        }
+        var inOrder = ReferenceFold(recordedAt: 0)
+        var once = ReferenceFold(recordedAt: records.map(\.recordedAt.milliseconds).max() ?? 0)
+        var seen: Set<Fact> = []
+        for record in records {
+            guard let text = texts[record.fact] ?? SimulatedOracle.text(of: record.fact) else {
+                throw Misbehaviour("nobody said \(record.fact)")
+            }
+            let recordedAt = record.recordedAt.milliseconds
+            let judged = inOrder.ingest(ndjsonLine: text, position: Int(record.position), recordedAt: recordedAt)
+            guard case .accepted = judged else { throw Misbehaviour("\(text) is there, and \(judged)") }
+            if seen.insert(record.fact).inserted { _ = once.ingest(ndjsonLine: text) }
+        }
+        // The oracle's episodes take most of the time: of what follows from them not everything is asked each time.
+        var random = run.random
+        let asked = [AskedQuery.day, .balance, .pushes] + AskedQuery.allCases.shuffled(using: &random).prefix(2)
+        for query in Set(asked).sorted(by: { $0.rawValue < $1.rawValue }) {
+            let rows = try run.store.compactRows(query, zones: simulatedZones)
+            if let text = difference(rows, inOrder.rows(query.reference)) {
+                throw Misbehaviour("\(query.rawValue): \(text)")
+            }
+        }
+        // However often a fact came, it counts once.
+        for query in [AskedQuery.day, .ledger] {
+            let rows = try run.store.compactRows(query, zones: simulatedZones)
+            if let text = difference(rows, once.rows(query.reference)) {
+                throw Misbehaviour("counted twice, \(query.rawValue): \(text)")
+            }
+        }
+    }
+
+    /// An outcome as a line.
+    private static func text(of fact: Fact) -> String? {
+        guard case .event(.pushSettled(let outcome)) = fact else { return nil }
+        var text =
+            "{\"event\":\"\(outcome.kind.eventName)\",\"job\":\"\(outcome.job)\",\"at\":\"\(outcome.at.rfc3339)\""
+        if let channel = outcome.channel { text += ",\"channel\":\"\(channel)\"" }
+        if let attempt = outcome.attempt { text += ",\"attempt\":\(attempt)" }
+        if let response = outcome.response { text += ",\"response\":\"\(response)\"" }
+        return text + "}"
+    }
+
+    private func checkRebuild() throws {
+        let fresh = try ViewStore.inMemory()
+        let projector = ViewProjector(store: fresh, zones: simulatedZones)
+        let reader = try EventLogReader(directory: SimulatedServer.directory, fileSystem: run.disk)
+        _ = try projector.fold(reader)
+        try projector.commit(chain: reader.chain.bytes)
+        let comparison = try ViewComparison.compare(run.store, fresh)
+        if !comparison.isEqual {
+            throw Misbehaviour("rebuilt differs: \(comparison.tables.filter { $0.differenceCount > 0 })")
+        }
+    }
+
+    // MARK: Damage
+
+    /// Damages a copy of the disk, and looks whether that shows.
+    private func checkDamage(_ tally: inout SimulatedRun.Tally) throws {
+        var random = run.random
+        let records = try SimulatedOracle.records(run.disk)
+        for _ in 0..<2 {
+            let damaged = run.disk.copy(seed: random.next())
+            guard let damage = SimulatedDamage(damaged, former: run.formerDisk, &random) else { continue }
+            tally.damages += 1
+            do {
+                try damage.expectShown(on: damaged, head: run.toldHead)
+                try expectTrue(damaged, records)
+            } catch let error as Misbehaviour {
+                throw Misbehaviour("\(damage): \(error)")
+            }
+        }
+    }
+
+    /// What can be read of a damaged log is what was written.
+    private func expectTrue(_ damaged: SimulatedFileSystem, _ records: [Record]) throws {
+        var directory = SeriesDirectory()
+        do {
+            let reader = try EventLogReader(directory: SimulatedServer.directory, fileSystem: damaged)
+            try reader.forEachBlock(from: .origin) { block in
+                try block.extend(&directory)
+                for run in block.runs { try expectTrue(run, directory, records) }
+                return .proceed
+            }
+        } catch let error as Misbehaviour {
+            throw error
+        } catch {
+            // Reported.
+        }
+    }
+
+    private func expectTrue(_ run: RecordedRun, _ directory: SeriesDirectory, _ records: [Record]) throws {
+        func expect(_ position: UInt64, _ fact: Fact) throws {
+            guard Int(position) <= records.count, records[Int(position) - 1].fact == fact else {
+                throw Misbehaviour("position \(position) now reads \(fact)")
+            }
+        }
+        switch run {
+        case .event(let position, let event): try expect(position.rawValue, .event(event))
+        case .readings(let first, let readings):
+            for (i, reading) in readings.enumerated() {
+                let device = directory.deviceName(ofSeries: reading.series)
+                let fact = Fact.reading(device: device, at: reading.at, value: reading.value)
+                try expect(first.rawValue + UInt64(i), fact)
+            }
+        }
+    }
+}

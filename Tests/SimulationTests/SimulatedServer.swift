@@ -1,0 +1,226 @@
+import Admission
+import EventStorage
+import FleetSimulator
+import MeterModel
+import ReadModel
+import RecordLog
+import TimeZones
+
+@testable import Ingest
+@testable import Notifications
+@testable import Projections
+@testable import meterfold
+
+/// Zones are read once for all runs.
+let simulatedZones = FoundationZoneSource()
+
+/// Keeps what is refused and not answered: nothing here.
+private final class SimulatedQuarantine: RefusedLineKeeping {
+    var path: String? { nil }
+    func add(source: String, line: UInt64, refusal: Refusal, raw: UnsafeRawBufferPointer) throws {}
+    func sync() throws {}
+}
+
+/// One life of the serving process over a simulated disk: the parts of `serve` without its threads and sockets, moved
+/// step by step.
+///
+/// Invariants: everything but the views and the disk is gone with it; after `failure` nothing is taken in any more.
+// Safety: one thread moves it and all that is attached to it.
+final class SimulatedServer: @unchecked Sendable {
+    /// The data directory.
+    static let directory = "data"
+
+    let intake: LiveIntake
+    private let writer: EventLogWriter
+    private let projector: ViewProjector
+    private let reader: EventLogReader
+    private var directory = SeriesDirectory()
+    private let store: ViewStore
+    private let quietUntil: Position
+    private var notifier: Notifier?
+    private let executor: SimulatedExecutor
+    private var delivering: Task<Void, any Error>?
+    private(set) var failure: (any Error)?
+    /// The highest position that was told to anybody as durable.
+    private(set) var toldHead: Position
+
+    /// Opens the log and the views as a new process does.
+    ///
+    /// - Throws: what keeps it from starting.
+    init(
+        _ fileSystem: any FileSystem,
+        segmentByteCount: Int,
+        _ store: ViewStore,
+        _ time: SimulatedTime,
+        _ receiver: SimulatedReceiver,
+        _ executor: SimulatedExecutor
+    ) throws {
+        let checkpoint = try store.read { try $0.meta().checkpoint }
+        let configuration = RecordLogConfiguration(
+            segmentByteCount: segmentByteCount,
+            sealedIndexByteCount: segmentByteCount / 4,
+            preparesSpareInBackground: false,
+            expectedHead: checkpoint.rawValue
+        )
+        writer = try EventLogWriter.open(
+            directory: SimulatedServer.directory,
+            fileSystem: fileSystem,
+            configuration: configuration,
+            lockDescription: "a simulation",
+            readsState: false
+        ).writer
+        self.store = store
+        self.executor = executor
+        do {
+            // Safety: the writer is kept beside it only to be closed.
+            nonisolated(unsafe) let writer = writer
+            intake = LiveIntake(
+                writer: writer,
+                admission: try Admission.replay(writer, zones: simulatedZones),
+                clock: time,
+                quarantine: SimulatedQuarantine()
+            )
+            reader = try writer.makeReader()
+            projector = ViewProjector(store: store, zones: simulatedZones, gatherCapacity: 64)
+            quietUntil = writer.head
+            toldHead = writer.head
+            try projector.goOn(reader, through: checkpoint, directory: &directory)
+        } catch {
+            writer.close()
+            throw error
+        }
+        projector.assumeWritten()
+        projector.fold.untoldJobs = []
+        notifier = try Notifier(
+            channels: [SimulatedServer.channel],
+            queue: LivePushQueue(stage: self),
+            recorder: LiveOutcomes(stage: self),
+            courier: receiver,
+            clock: time,
+            pause: time,
+            chance: NoChance()
+        )
+        let notifier = notifier
+        delivering = Task(executorPreference: executor) { try await notifier?.run() }
+    }
+
+    private static let channel = ChannelConfiguration(
+        name: "app",
+        url: "https://push.example/hook",
+        secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+        concurrency: 2,
+        timeoutMilliseconds: 1000,
+        retryDelays: [2000, 60_000, 600_000]
+    )
+
+    /// The last durable position.
+    var head: Position { intake.head }
+
+    /// Whether the views show everything durable.
+    var isLevel: Bool {
+        get throws { try store.read { try $0.meta().checkpoint } == head }
+    }
+
+    // MARK: Steps
+
+    /// Does something that fails with the log, and dies of it.
+    func attempt(_ work: () throws -> Void) {
+        guard failure == nil else { return }
+        do {
+            try work()
+            toldHead = head
+        } catch {
+            fail(error)
+        }
+    }
+
+    func commitIntake() { attempt { try intake.commit() } }
+
+    /// Folds towards the head, so many blocks at most.
+    func fold(blockCount: Int = .max) {
+        attempt {
+            var left = blockCount
+            try projector.goOn(reader, through: head, directory: &directory) { _ in
+                left -= 1
+                return left > 0 ? .proceed : .stop
+            }
+            guard projector.position >= quietUntil else { return }
+            let jobs = projector.fold.takeUntoldJobs()
+            if !jobs.isEmpty { notifier?.offer(jobs.map { PushJob($0) }) }
+        }
+    }
+
+    func commitViews() {
+        attempt {
+            _ = projector.fold.takeChangedBalances()
+            if projector.position > .origin { try projector.commit(chain: reader.chain.bytes) }
+            notifier?.wake()
+        }
+    }
+
+    private func fail(_ error: any Error) {
+        failure = error
+        intake.abandon(error)
+        delivering?.cancel()
+    }
+
+    // MARK: Ends
+
+    /// The process is gone: what ran is cut off where it is.
+    func crash(_ random: inout SeededGenerator) {
+        if failure == nil { fail(Crash()) }
+        executor.runAll(&random)
+        writer.close()
+        notifier = nil
+        delivering = nil
+    }
+
+    /// The process ends in order.
+    func stop(_ random: inout SeededGenerator) {
+        notifier?.stop()
+        executor.runAll(&random)
+        commitIntake()
+        executor.runAll(&random)
+        fold()
+        commitViews()
+        crash(&random)
+    }
+
+    struct Crash: Error {}
+}
+
+/// Delays are not drawn out.
+private struct NoChance: Chance {
+    func fraction() -> Double { 0 }
+}
+
+extension SimulatedServer: PushStage {
+    var durablePosition: Position { head }
+
+    func unsettledRows(after last: (position: Position, job: String)?, limit: Int) throws -> [PushJobRow] {
+        try store.read { try $0.unsettledPushJobs(after: last, limit: limit) }
+    }
+
+    func perform<T: Sendable>(
+        after position: Position,
+        _ body: @escaping @Sendable (ViewProjector) throws -> T
+    ) async throws -> T {
+        if projector.position < position { fold() }
+        if let failure { throw failure }
+        return try body(projector)
+    }
+
+    func record(_ event: MeterEvent, by name: String) async throws {
+        try await withCheckedThrowingContinuation { record(event, by: name, $0) }
+    }
+
+    private func record(_ event: MeterEvent, by name: String, _ continuation: CheckedContinuation<Void, any Error>) {
+        if let failure { return continuation.resume(throwing: failure) }
+        do {
+            try intake.take([event], recordedBy: name) { result in continuation.resume(with: result.map { _ in }) }
+        } catch {
+            continuation.resume(throwing: error)
+            fail(error)
+        }
+    }
+}
