@@ -1,5 +1,4 @@
 import EventStorage
-import Glibc
 import MeterModel
 import Projections
 import ReadModel
@@ -28,7 +27,11 @@ struct LawVerification {
     static func run(_ directory: DataDirectory, head: Position) throws -> LawVerification {
         var verification = LawVerification()
         let zones = FoundationZoneSource()
-        guard access(directory.views, F_OK) == 0 else {
+        let views: ViewStore
+        do {
+            views = try ViewStore.openForReading(path: directory.views)
+        } catch ViewError.missing {
+            // Not even begun, as when power went while they were made.
             if head == .origin { return verification }
             let store = try ViewStore.inMemory(hours: false)
             let projector = try fold(directory, through: head, into: store, zones)
@@ -37,7 +40,7 @@ struct LawVerification {
             verification.take(projector, try ViewAudit.run(store), as: .fold)
             return verification
         }
-        let audit = try ViewAudit.run(ViewStore.openForReading(path: directory.views))
+        let audit = try ViewAudit.run(views)
         let checkpoint = audit.meta.checkpoint
         if checkpoint < head {
             verification.notices.append(

@@ -63,7 +63,7 @@ struct InterruptionTests {
     }
 
     /// Killed at a byte of the input, twice, then everything is given once more.
-    @Test(arguments: 1...24)
+    @Test(arguments: 1...Kills.count / 4)
     func `Killed at any point, the same input again completes the log`(_ seed: Int) throws {
         let scenario = try Scenario()
         // Segments so small that some are sealed on the way.

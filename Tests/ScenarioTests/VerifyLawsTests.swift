@@ -64,6 +64,16 @@ struct VerifyLawsTests {
         #expect(!FileManager.default.fileExists(atPath: scenario.data + "/views.sqlite"))
     }
 
+    @Test func `Views that power left empty are as none`() throws {
+        let scenario = try scenario()
+        let views = scenario.data + "/views.sqlite"
+        try FileManager.default.removeItem(atPath: views)
+        #expect(FileManager.default.createFile(atPath: views, contents: Data()))
+        let outcome = try scenario.run(["verify"])
+        scenario.expect(exit: 0, outcome)
+        #expect(outcome.output.contains("there are no views"), "\(outcome.output)")
+    }
+
     @Test func `Views behind the log are checked as far as they go, and that is said`() throws {
         let scenario = try scenario()
         try scenario.ingest(#"{"device":"B","readAt":"2025-01-01T07:00:00Z","value":"3"}"#, ["--log-only"])
