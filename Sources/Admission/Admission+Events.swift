@@ -12,6 +12,9 @@ extension Admission {
     ) throws(Refusal) -> MeterEvent {
         let latest = recordedAt.milliseconds + Instant.acceptedLeadMilliseconds
         let filled = try check(event, defaults, latest)
+        if let name = filled.device, !takesDevices, directory.devices.index(of: name) == nil {
+            throw tooManyDevices(name)
+        }
         directory.enter(filled)
         growDevices()
         let device = filled.device.flatMap { directory.devices.index(of: $0) }

@@ -77,6 +77,9 @@ extension Admission {
         if isKnown, terms[Int(device)].dimension != 0, terms[Int(device)].dimension != Admission.dimension(unit) {
             return .failure(Admission.unitMismatch(names.devices[draft.device], Unit(rawValue: unit)))
         }
+        guard isKnown ? takesSeries || hasSeries(draft, Int(device), defaults, names) : takesDevices else {
+            return .failure(tooManyDevices(names.devices[draft.device]))
+        }
         if !isKnown {
             device = names.devices.withBytes(of: draft.device) { directory.device(named: $0) }
             deviceOfName[Int(draft.device)] = device
@@ -100,6 +103,21 @@ extension Admission {
                 receivedAt: draft.receivedAt
             )
         )
+    }
+
+    /// Whether a draft is of a series that was told of before; numbers nothing.
+    private func hasSeries(
+        _ draft: ReadingDraft,
+        _ device: Int,
+        _ defaults: AdmissionDefaults,
+        _ names: borrowing TelegramNames
+    ) -> Bool {
+        let register =
+            draft.register != ReadingDraft.absent
+            ? names.registers.withBytes(of: draft.register) { directory.registers.index(of: $0) }
+            : (defaults.register ?? devices[device].declaration.registerToFillIn)
+                .flatMap { directory.registers.index(of: $0) }
+        return register.flatMap { directory.existingSeries(device: UInt32(device), register: $0) } != nil
     }
 
     /// What all drafts of a call have in common.
@@ -296,6 +314,15 @@ extension Admission {
         Refusal(
             .unknownDevice,
             "\(name) is not registered and the line names no \(what); register it, or name register and unit"
+        )
+    }
+
+    func tooManyDevices(_ name: String) -> Refusal {
+        let seriesCount = deviceLimit * Admission.seriesPerDeviceLimit
+        return Refusal(
+            .tooManyDevices,
+            "\(name) would be beyond \(deviceLimit) devices or \(seriesCount) registers of them; if that is right, raise "
+                + "ingest.devices"
         )
     }
 

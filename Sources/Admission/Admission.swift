@@ -60,6 +60,14 @@ package struct Admission {
     var deviceOfName: ContiguousArray<UInt32> = []
     var registerOfName: ContiguousArray<UInt32> = []
 
+    /// How many devices the log may tell of; a further one is refused. Each costs memory for as long as the log lives,
+    /// and a sender could name ever new ones.
+    package var deviceLimit = Admission.usualDeviceLimit
+    /// Devices that the log may tell of where it is not said.
+    package static let usualDeviceLimit = 1_000_000
+    /// Series of all devices that the log may tell of, as a multiple of the devices.
+    package static let seriesPerDeviceLimit = 4
+
     /// Off in tests that hold the two paths of readings against each other.
     package var takesKnownFirst = true
 
@@ -132,6 +140,10 @@ package struct Admission {
         terms[device].unit = declaration.unit?.rawValue ?? 0
         terms[device].dimension = declaration.dimension?.rawValue ?? 0
     }
+
+    /// Whether one more device, or one more series, may be told of.
+    var takesDevices: Bool { directory.deviceCount < deviceLimit && takesSeries }
+    var takesSeries: Bool { directory.seriesCount < deviceLimit * Admission.seriesPerDeviceLimit }
 
     /// The state of a device that has appeared, else that of one unknown.
     func state(of name: String) -> DeviceState {

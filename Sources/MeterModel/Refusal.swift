@@ -36,4 +36,5 @@ package enum RefusalCode: String, Sendable, CaseIterable {
     case ruleInvalid = "rule-invalid"
     case currencyMismatch = "currency-mismatch"
     case referenceReused = "reference-reused"
+    case tooManyDevices = "too-many-devices"
 }

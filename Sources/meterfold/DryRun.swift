@@ -38,6 +38,7 @@ final class DryRun {
         }
         progress.finish()
         admission.adopt(known)
+        admission.deviceLimit = try AppConfiguration.load(directory).deviceLimit
         head = projector.position
         if head > .origin { try projector.commit(chain: []) }
         after = try before.copyInMemory()

@@ -67,6 +67,7 @@ final class Engine {
         writer = opened.writer
         for finding in opened.report.findings { Terminal.error("meterfold: \(finding)") }
         admission = Admission(zones: zones)
+        defer { admission.deviceLimit = configuration.deviceLimit }
         switch task {
         case .logOnly:
             let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")

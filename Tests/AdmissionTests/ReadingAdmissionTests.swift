@@ -44,6 +44,28 @@ struct ReadingAdmissionTests {
         #expect(gate.refusal(gate.draft("G", 3, unit: .cubicMetre)) == .unknownDevice)
     }
 
+    @Test("of ever new devices come to an end, and those known go on")
+    func deviceLimit() {
+        var gate = gate()
+        gate.admission.deviceLimit = 3
+        let unit = Unit.kilowattHour
+        #expect(gate.refusal(gate.draft("third", 1, register: "r", unit: unit)) == nil)
+        #expect(gate.refusal(gate.draft("fourth", 1, register: "r", unit: unit)) == .tooManyDevices)
+        #expect(gate.refusal(registered("fifth")) == .tooManyDevices)
+        let known = gate.admission.directory.deviceCount
+        #expect(known == 3, "what was refused has no number")
+        for name in ["E", "W"] { #expect(gate.refusal(gate.draft(name, 2)) == nil) }
+        #expect(gate.refusal(gate.draft("third", 2, register: "r", unit: unit)) == nil)
+        #expect(gate.refusal(registered("E")) == nil)
+        // Three devices have twelve registers.
+        let results = (0..<20).map { gate.refusal(gate.draft("E", 1, register: "r\($0)", unit: unit)) }
+        #expect(results.count { $0 == nil } == 9)
+        #expect(results.last == .some(.tooManyDevices))
+        #expect(gate.refusal(gate.draft("E", 3, register: "r0", unit: unit)) == nil)
+        #expect(gate.refusal(gate.draft("E", 3)) == nil)
+        #expect(gate.admission.directory.seriesCount == 12)
+    }
+
     @Test("are refused for what is wrong with their value")
     func values() {
         var gate = gate()

@@ -81,7 +81,8 @@ final class LiveCore: Sendable {
         )
         // The views are folded on their own thread while this one reads what decides about acceptance.
         projector.start()
-        let admission = try Admission.replay(writer, zones: zones)
+        var admission = try Admission.replay(writer, zones: zones)
+        admission.deviceLimit = configuration.deviceLimit
         // Safety: the writer is kept beside it only to be closed once the intake's thread has ended.
         nonisolated(unsafe) let live = LiveIntake(
             writer: writer,

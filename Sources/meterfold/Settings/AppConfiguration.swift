@@ -1,4 +1,5 @@
 import Admission
+import EventStorage
 import Ingest
 import MeterModel
 import RecordLog
@@ -11,15 +12,20 @@ struct AppConfiguration {
     var log = RecordLogConfiguration()
     /// How inputs are read that say nothing of it; the profile reads inputs of its own format where no other is named.
     var inputDefaults = InputOptions()
+    /// How many devices the log may tell of.
+    var deviceLimit = Admission.usualDeviceLimit
     var serve = ServeSettings()
 
     /// Bytes of a segment that may be asked for.
     private static let segmentByteCounts = 64 << 10...RecordLogLimits.maximumSegmentByteCount
 
+    /// Numbers of devices that may be asked for.
+    private static let deviceCounts = 1...EventStorageLimits.maximumNumber / Admission.seriesPerDeviceLimit
+
     /// The keys there are; those of channels have a name in them.
     private static let keys: Set<String> = [
         "views.hours", "log.segmentBytes", "ingest.defaults.utility", "ingest.defaults.unit",
-        "ingest.defaults.register", "ingest.defaults.profile",
+        "ingest.defaults.register", "ingest.defaults.profile", "ingest.devices",
     ]
 
     /// - Parameters:
@@ -50,6 +56,7 @@ struct AppConfiguration {
             log.segmentByteCount = count
             log.sealedIndexByteCount = min(log.sealedIndexByteCount, count / 8)
         }
+        deviceLimit = try values.number("ingest.devices", AppConfiguration.deviceCounts) ?? deviceLimit
         inputDefaults.utility = try values.word("ingest.defaults.utility", Utility.allCases.map(\.name)) {
             Utility(name: $0)
         }
