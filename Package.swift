@@ -33,6 +33,18 @@ let modules: [Target] = [
         dependencies: ["MeterModel", "RecordLog", .product(name: "Crypto", package: "swift-crypto")],
         swiftSettings: settings
     ),
+    // Heads of the log kept elsewhere, signed; what a log says to them later.
+    .target(
+        name: "TamperEvidence",
+        dependencies: ["MeterModel", "RecordLog", "Telegrams", .product(name: "Crypto", package: "swift-crypto")],
+        swiftSettings: settings
+    ),
+    // Copies of a data directory that are proved, and a data directory from a copy.
+    .target(
+        name: "Backups",
+        dependencies: ["MeterModel", "RecordLog", "EventStorage", "TamperEvidence"],
+        swiftSettings: settings
+    ),
     // Untrusted bytes to events, no I/O: one file a format.
     .target(name: "Telegrams", dependencies: ["MeterModel"], swiftSettings: settings),
     // Accepts, refuses or fills in: a pure fold of declarations and references.
@@ -126,6 +138,7 @@ let modules: [Target] = [
         dependencies: [
             "MeterModel", "TimeZones", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing", "ReadModel",
             "Projections", "Ingest", "FleetSimulator", "Access", "Notifications", "QueryAPI", "Listening",
+            "TamperEvidence", "Backups",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
             .product(name: "AsyncHTTPClient", package: "async-http-client"),
             .product(name: "Configuration", package: "swift-configuration"),
@@ -158,6 +171,18 @@ let tests: [Target] = [
     .testTarget(
         name: "AdmissionTests",
         dependencies: ["Admission", "MeterModel", "TimeZones"],
+        swiftSettings: settings
+    ),
+    .testTarget(
+        name: "TamperEvidenceTests",
+        dependencies: [
+            "TamperEvidence", "RecordLog", "MeterModel", .product(name: "Crypto", package: "swift-crypto"),
+        ],
+        swiftSettings: settings
+    ),
+    .testTarget(
+        name: "BackupsTests",
+        dependencies: ["Backups", "TamperEvidence", "EventStorage", "RecordLog", "MeterModel"],
         swiftSettings: settings
     ),
     .testTarget(name: "ReadModelTests", dependencies: ["ReadModel", "MeterModel"], swiftSettings: settings),
@@ -234,7 +259,7 @@ let tests: [Target] = [
     .testTarget(
         name: "ScenarioTests",
         dependencies: [
-            "meterfold", "MeterModel", "Projections", "TimeZones", "SharedFiles",
+            "meterfold", "MeterModel", "Projections", "TimeZones", "SharedFiles", "EventStorage", "RecordLog",
             .product(name: "Crypto", package: "swift-crypto"),
             .product(name: "Logging", package: "swift-log"),
         ],

@@ -34,23 +34,54 @@ package struct EventLogVerification {
     ///   - directory: The data directory.
     ///   - fileSystem: Where it is.
     ///   - expectedHead: A position known to have been acknowledged, `.origin` for none.
+    ///   - chainPositions: Positions at which the chain's value is wanted in the report.
     /// - Returns: Findings and totals. Damage is reported there, not thrown.
     /// - Throws: `RecordLogError` with `notALog`, `newerVersion` or `inputOutput`.
     package static func run(
         directory: String,
         fileSystem: any FileSystem = PosixFileSystem(),
-        expectedHead: Position = .origin
+        expectedHead: Position = .origin,
+        chainPositions: Set<UInt64> = []
     ) throws -> EventVerificationReport {
         var verification = EventLogVerification()
         let log = try RecordLogVerification.run(
             directory: directory,
             fileSystem: fileSystem,
-            expectedHead: expectedHead.rawValue
+            expectedHead: expectedHead.rawValue,
+            chainPositions: chainPositions
         ) { try verification.digest($0) }
-        verification.endSegment()
-        let reader = try RecordLogReader(directory: directory, fileSystem: fileSystem)
+        return try verification.report(log, RecordLogReader(directory: directory, fileSystem: fileSystem))
+    }
+
+    /// Verifies segments that follow each other from anywhere in a log, such as one that was copied.
+    ///
+    /// What they take over from those before them, the chain's value and numbers for names, is believed.
+    ///
+    /// - Parameters:
+    ///   - folder: Where the segments lie.
+    ///   - fileSystem: Where the folder is.
+    /// - Returns: Findings and totals. Damage is reported there, not thrown.
+    /// - Throws: `RecordLogError` with `notALog`, `newerVersion` or `inputOutput`.
+    package static func run(
+        segmentsIn folder: String,
+        fileSystem: any FileSystem
+    ) throws -> EventVerificationReport {
+        var verification = EventLogVerification()
+        verification.knowsDefinitions = false
+        let log = try RecordLogVerification.run(segmentsIn: folder, fileSystem: fileSystem) {
+            try verification.digest($0)
+        }
+        return try verification.report(log, RecordLogReader(segmentsIn: folder, fileSystem: fileSystem))
+    }
+
+    /// What was found in the log, and which of its stored indexes are not those of their blocks.
+    private mutating func report(
+        _ log: VerificationReport,
+        _ reader: RecordLogReader
+    ) throws -> EventVerificationReport {
+        endSegment()
         var report = EventVerificationReport(log: log)
-        for (first, index) in verification.indexes {
+        for (first, index) in indexes {
             guard let stored = try reader.sealedIndex(ofSegmentAt: first), !index.isEncoded(as: stored) else {
                 continue
             }

@@ -2,7 +2,7 @@
 ///
 /// Implementations: `PosixFileSystem` and, for tests, `SimulatedFileSystem`. One contract test holds both to the same
 /// behaviour. Paths are plain strings with `/`. Every failure is a `RecordLogError` with code `inputOutput`, `noSpace`,
-/// `notFound` or `locked`.
+/// `notFound`, `exists` or `locked`.
 package protocol FileSystem: Sendable {
     /// Makes a directory if it is missing; its parent must exist.
     func makeDirectory(_ path: String) throws(RecordLogError)
@@ -10,7 +10,9 @@ package protocol FileSystem: Sendable {
     /// The names in a directory, sorted bytewise, without `.` and `..`.
     func names(inDirectory path: String) throws(RecordLogError) -> [String]
 
-    /// Opens an existing file, or makes it when `mode` is `create`.
+    /// Opens an existing file, or makes one as `mode` says.
+    ///
+    /// - Throws: `notFound` if it is missing and `mode` makes none; `exists` if `mode` makes a new one and it is there.
     func open(_ path: String, mode: FileOpenMode) throws(RecordLogError) -> any OpenFile
 
     /// Moves a file over whatever has the new name. Durable once both directories are synced.
@@ -40,6 +42,15 @@ package enum FileOpenMode: Sendable {
     case write
     /// As `write`; the file is made empty if it is missing.
     case create
+    /// As `create`; there must not be one of this name yet.
+    case createNew
+    /// As `createNew`; nobody but its owner may read it.
+    case createPrivate
+
+    /// Whether a missing file is made.
+    var makesFile: Bool { self == .create || makesNewFile }
+    /// Whether a file that is there is refused.
+    var makesNewFile: Bool { self == .createNew || self == .createPrivate }
 }
 
 /// An open file.

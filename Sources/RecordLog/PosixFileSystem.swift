@@ -32,8 +32,10 @@ package struct PosixFileSystem: FileSystem {
             case .read: O_RDONLY | O_CLOEXEC
             case .write: O_RDWR | O_CLOEXEC
             case .create: O_RDWR | O_CREAT | O_CLOEXEC
+            case .createNew, .createPrivate: O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
             }
-        return PosixFile(descriptor: try Self.descriptor(path, flags: flags), path: path)
+        let permissions: mode_t = mode == .createPrivate ? 0o600 : 0o644
+        return PosixFile(descriptor: try Self.descriptor(path, flags: flags, permissions: permissions), path: path)
     }
 
     package func rename(_ path: String, to newPath: String) throws(RecordLogError) {
@@ -64,9 +66,13 @@ package struct PosixFileSystem: FileSystem {
         return PosixLock(file: file)
     }
 
-    private static func descriptor(_ path: String, flags: Int32) throws(RecordLogError) -> Int32 {
+    private static func descriptor(
+        _ path: String,
+        flags: Int32,
+        permissions: mode_t = 0o644
+    ) throws(RecordLogError) -> Int32 {
         while true {
-            let descriptor = Glibc.open(path, flags, 0o644)
+            let descriptor = Glibc.open(path, flags, permissions)
             if descriptor >= 0 { return descriptor }
             if errno != EINTR { throw .system("open", path) }
         }
@@ -170,6 +176,7 @@ extension RecordLogError {
             switch number {
             case ENOSPC, EDQUOT: .noSpace
             case ENOENT: .notFound
+            case EEXIST: .exists
             default: .inputOutput
             }
         return RecordLogError(

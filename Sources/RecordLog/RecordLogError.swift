@@ -68,6 +68,8 @@ package struct RecordLogError: Error, Sendable, Equatable, CustomStringConvertib
         case inputOutput = "input-output"
         /// A file does not exist.
         case notFound = "not-found"
+        /// A file that was to be made is there already.
+        case exists
     }
 
     /// What kind of failure it is.

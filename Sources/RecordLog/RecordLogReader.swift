@@ -51,9 +51,19 @@ package final class RecordLogReader {
     /// Looks at the log of a data directory.
     ///
     /// - Throws: `notALog` if there is none.
-    package init(directory: String, fileSystem: any FileSystem = PosixFileSystem()) throws(RecordLogError) {
+    package convenience init(
+        directory: String,
+        fileSystem: any FileSystem = PosixFileSystem()
+    ) throws(RecordLogError) {
+        try self.init(segmentsIn: LogPaths(directory: directory).log, fileSystem: fileSystem)
+    }
+
+    /// Looks at segments in a folder.
+    ///
+    /// - Throws: `notALog` if there is no such folder.
+    package init(segmentsIn folder: String, fileSystem: any FileSystem) throws(RecordLogError) {
         self.fileSystem = fileSystem
-        self.directory = LogPaths(directory: directory).log
+        directory = folder
         do throws(RecordLogError) {
             listing = try SegmentListing(fileSystem, directory: self.directory)
         } catch  where error.code == .notFound {

@@ -18,6 +18,18 @@ package struct VerificationReport: Sendable {
     package var head: UInt64 = 0
     /// The chain value after the last sound block.
     package var chain = Digest32.zero
+    /// The chain value after the log's first block; zero for an empty log.
+    package var firstChain = Digest32.zero
+    /// Of the positions asked for, those at which a block ends.
+    package var chains: [UInt64: ChainValue] = [:]
+
+    /// The chain at the end of a block.
+    package struct ChainValue: Sendable, Hashable {
+        /// The value.
+        package var chain: Digest32
+        /// Whether it was computed from the content of every block up to there, rather than read behind damage.
+        package var isProved: Bool
+    }
 
     /// Whether anything is damaged.
     package var hasDamage: Bool { findings.contains { $0.severity == .damage } }
@@ -40,24 +52,30 @@ package struct RecordLogVerification {
     private static let rereadLimit = 8
 
     private let fileSystem: any FileSystem
+    /// Where the segments lie.
     private let directory: String
     private let expectedHead: UInt64
+    private let chainPositions: Set<UInt64>
     private let contentDigest: ContentDigest
     private let decoder = BlockDecoder()
     private let buffer = ByteBuffer()
     private var report = VerificationReport()
     /// What the next segment must continue; `nil` where damage leaves it unknown.
-    private var link: SegmentLink? = .origin
+    private var link: SegmentLink?
 
     private init(
-        directory: String,
+        folder: String,
         fileSystem: any FileSystem,
-        expectedHead: UInt64,
+        link: SegmentLink?,
+        expectedHead: UInt64 = 0,
+        chainPositions: Set<UInt64> = [],
         contentDigest: @escaping ContentDigest
     ) {
         self.fileSystem = fileSystem
-        self.directory = LogPaths(directory: directory).log
+        directory = folder
+        self.link = link
         self.expectedHead = expectedHead
+        self.chainPositions = chainPositions
         self.contentDigest = contentDigest
     }
 
@@ -69,6 +87,7 @@ package struct RecordLogVerification {
     ///   - directory: The data directory.
     ///   - fileSystem: Where it is.
     ///   - expectedHead: A position known to have been acknowledged, 0 = none.
+    ///   - chainPositions: Positions at which the chain's value is wanted in the report.
     ///   - contentDigest: See `ContentDigest`.
     /// - Returns: The findings and totals. Damage is reported there, not thrown.
     /// - Throws: `notALog`, `newerVersion`, `inputOutput`.
@@ -76,12 +95,39 @@ package struct RecordLogVerification {
         directory: String,
         fileSystem: any FileSystem = PosixFileSystem(),
         expectedHead: UInt64 = 0,
+        chainPositions: Set<UInt64> = [],
         contentDigest: @escaping ContentDigest
     ) throws(RecordLogError) -> VerificationReport {
         var verification = RecordLogVerification(
-            directory: directory,
+            folder: LogPaths(directory: directory).log,
             fileSystem: fileSystem,
+            link: .origin,
             expectedHead: expectedHead,
+            chainPositions: chainPositions,
+            contentDigest: contentDigest
+        )
+        try verification.walk()
+        return verification.report
+    }
+
+    /// Verifies segments that follow each other from anywhere in a log, such as one that was copied: the first one's
+    /// own word for the chain before it is taken.
+    ///
+    /// - Parameters:
+    ///   - folder: Where the segments lie.
+    ///   - fileSystem: Where the folder is.
+    ///   - contentDigest: See `ContentDigest`.
+    /// - Returns: The findings and totals.
+    /// - Throws: `notALog`, `newerVersion`, `inputOutput`.
+    package static func run(
+        segmentsIn folder: String,
+        fileSystem: any FileSystem,
+        contentDigest: @escaping ContentDigest
+    ) throws(RecordLogError) -> VerificationReport {
+        var verification = RecordLogVerification(
+            folder: folder,
+            fileSystem: fileSystem,
+            link: nil,
             contentDigest: contentDigest
         )
         try verification.walk()
@@ -188,9 +234,17 @@ package struct RecordLogVerification {
             }
             checkContent(bytes, header: header, segment: segment, chainBefore: walk.chain)
             walk.pass(header)
+            note(header)
             report.blockCount += 1
             report.recordCount += UInt64(header.recordCount)
         }
+    }
+
+    /// Keeps the chain's value where somebody wants to know it.
+    private mutating func note(_ header: BlockHeader) {
+        if header.firstPosition == 1 { report.firstChain = header.chain }
+        guard chainPositions.contains(header.lastPosition) else { return }
+        report.chains[header.lastPosition] = .init(chain: header.chain, isProved: !report.hasDamage)
     }
 
     private mutating func checkContent(

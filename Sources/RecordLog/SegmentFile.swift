@@ -18,6 +18,8 @@ package struct SegmentSummary: Sendable, Equatable {
     package var isSealed: Bool
     /// UTC milliseconds as the writer gave them, 0 = not given.
     package var createdAtMilliseconds: Int64
+    /// The chain value before its first block.
+    package var chainBefore: Digest32
     /// The chain value after its last block.
     package var chain: Digest32
 }
@@ -156,6 +158,7 @@ struct SegmentFile {
             byteCount: byteCount,
             isSealed: isSealed,
             createdAtMilliseconds: header.createdAtMilliseconds,
+            chainBefore: header.chainBefore,
             chain: chain
         )
     }

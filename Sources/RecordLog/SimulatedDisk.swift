@@ -28,7 +28,10 @@ struct SimulatedDisk {
     private(set) var isPowerOff = false
     private(set) var generation = 0
     private(set) var operationCount = 0
+    private(set) var readCount = 0
     var faults: [Int: SimulatedFileSystem.Fault] = [:]
+    /// Numbers of operations that only look and are to fail.
+    var readFaults: Set<Int> = []
     var locks: [String: String] = [:]
 
     typealias Outcome<Value> = Result<Value, RecordLogError>
@@ -42,6 +45,7 @@ struct SimulatedDisk {
         var copy = self
         copy.randomState = seed
         copy.faults = [:]
+        copy.readFaults = []
         copy.locks = [:]
         copy.generation += 1
         return copy
@@ -66,6 +70,13 @@ struct SimulatedDisk {
     private mutating func nextFault() -> SimulatedFileSystem.Fault? {
         defer { operationCount += 1 }
         return faults.removeValue(forKey: operationCount)
+    }
+
+    /// Counts an operation that only looks; the error that strikes it, if any.
+    private mutating func readFault(_ path: String) -> RecordLogError? {
+        defer { readCount += 1 }
+        if isPowerOff { return Self.powerIsOff }
+        return readFaults.remove(readCount) == nil ? nil : .inputOutput("injected input/output error", path: path)
     }
 
     /// Counts an operation that takes effect entirely or, struck by a fault, not at all.
@@ -109,18 +120,26 @@ struct SimulatedDisk {
         return .success(())
     }
 
-    func names(inDirectory path: String) -> Outcome<[String]> {
-        if isPowerOff { return .failure(Self.powerIsOff) }
+    mutating func names(inDirectory path: String) -> Outcome<[String]> {
+        if let error = readFault(path) { return .failure(error) }
         guard let directory = directories[path] else { return .failure(missing(path)) }
-        return .success(directory.visible.keys.sorted())
+        let folders = directories.keys.map { Self.split($0) }.filter { $0.directory == path }.map(\.name)
+        return .success((directory.visible.keys + folders).sorted())
     }
 
     mutating func open(_ path: String, mode: FileOpenMode) -> Outcome<(Int, Int)> {
         if isPowerOff { return .failure(Self.powerIsOff) }
         let (directory, name) = Self.split(path)
         guard let entries = directories[directory] else { return .failure(missing(path)) }
-        if let number = entries.visible[name] { return .success((number, generation)) }
-        guard mode == .create else { return .failure(missing(path)) }
+        if let number = entries.visible[name] {
+            if mode.makesNewFile {
+                let error = RecordLogError(.exists, "the file exists", place: LogPlace(file: path), systemError: 17)
+                return .failure(error)
+            }
+            if let error = readFault(path) { return .failure(error) }
+            return .success((number, generation))
+        }
+        guard mode.makesFile else { return .failure(missing(path)) }
         if let error = whole(path) { return .failure(error) }
         nodes.append(Node())
         directories[directory]?.visible[name] = nodes.count - 1
@@ -158,12 +177,13 @@ struct SimulatedDisk {
 
     // Content.
 
-    func byteCount(_ node: Int) -> Outcome<Int> {
-        isPowerOff ? .failure(Self.powerIsOff) : .success(nodes[node].visible.count)
+    mutating func byteCount(_ node: Int) -> Outcome<Int> {
+        if let error = readFault("node \(node)") { return .failure(error) }
+        return .success(nodes[node].visible.count)
     }
 
-    func read(_ node: Int, into target: UnsafeMutableRawBufferPointer, at offset: Int) -> Outcome<Int> {
-        if isPowerOff { return .failure(Self.powerIsOff) }
+    mutating func read(_ node: Int, into target: UnsafeMutableRawBufferPointer, at offset: Int) -> Outcome<Int> {
+        if let error = readFault("node \(node)") { return .failure(error) }
         let visible = nodes[node].visible
         guard offset < visible.count else { return .success(0) }
         let count = min(target.count, visible.count - offset)
@@ -273,6 +293,7 @@ struct SimulatedDisk {
         }
         isPowerOff = false
         faults = [:]
+        readFaults = []
         locks = [:]
         generation += 1
     }

@@ -43,9 +43,20 @@ package final class SimulatedFileSystem: FileSystem {
         state.withLock { $0.faults[number] = fault }
     }
 
+    /// The number of operations so far that only look: open a file that is there, its length, a read, names.
+    package var readCount: Int { state.withLock { $0.readCount } }
+
+    /// Makes the operation with this number, counted as `readCount` counts, fail.
+    package func injectReadError(atOperation number: Int) {
+        state.withLock { _ = $0.readFaults.insert(number) }
+    }
+
     /// Takes back all faults that have not come yet.
     package func clearFaults() {
-        state.withLock { $0.faults.removeAll() }
+        state.withLock {
+            $0.faults.removeAll()
+            $0.readFaults.removeAll()
+        }
     }
 
     /// Power off and on: what was not durable is lost, kept or torn, as the seed has it.

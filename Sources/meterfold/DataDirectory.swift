@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backups
 import Glibc
 import MeterModel
 
@@ -23,14 +24,35 @@ struct DataDirectory {
 
     var exists: Bool { DataDirectory.isDirectory(log) }
 
-    /// - Throws: `Failure` with the hint where this is no data directory.
+    /// - Throws: `Failure` with the hint where this is no data directory, or a restore into it has not ended.
     func require() throws {
+        if access("\(path)/\(Restore.markerName)", F_OK) == 0 {
+            throw Failure(
+                place: path,
+                cause: "a restore into this directory has not come to its end",
+                hint: "run the same 'meterfold restore' again, it goes on; or remove the directory"
+            )
+        }
         if exists { return }
         throw Failure(
             place: path,
             cause: "this is no data directory",
             hint: "make one with 'meterfold init --data \(path)'"
         )
+    }
+
+    /// As `require`, for whoever is going to write.
+    ///
+    /// - Throws: `Failure` where this is a backup: it would no longer be what it is a backup of.
+    func requireWritable() throws {
+        try require()
+        if access("\(path)/backup.json", F_OK) == 0 {
+            throw Failure(
+                place: path,
+                cause: "this is a backup, to be read only",
+                hint: "make a data directory from it with 'meterfold restore \(path) --data DIR'"
+            )
+        }
     }
 
     private func makeDirectory(_ directory: String) throws {

@@ -60,7 +60,7 @@ final class Engine {
     ///   - task: what is going to be done; views that are behind are folded of all devices all the same.
     /// - Throws: `Failure`, `RecordLogError`, `EventStorageError`, `ViewError`.
     init(_ directory: DataDirectory, for task: Task = .anything) throws {
-        try directory.require()
+        try directory.requireWritable()
         self.directory = directory
         configuration = try AppConfiguration.load(directory)
         let opened = try Views.openLog(behind: directory, configuration, readsState: !task.putsStateOff)

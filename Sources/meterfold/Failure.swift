@@ -1,9 +1,11 @@
 import Access
+import Backups
 import EventStorage
 import Ingest
 import MeterModel
 import ReadModel
 import RecordLog
+import TamperEvidence
 
 /// What went wrong, for a person: place, cause and a hint.
 struct Failure: Error, CustomStringConvertible {
@@ -22,6 +24,8 @@ struct Failure: Error, CustomStringConvertible {
         switch error {
         case let failure as Failure: self = failure
         case let error as ApplyWork.NeedsConfirmation: self.init(error)
+        case let fault as EvidenceFault: self.init(place: fault.place, cause: fault.cause, hint: fault.hint)
+        case let fault as BackupFault: self.init(place: fault.place, cause: fault.cause, hint: fault.hint)
         case let fault as TokenFault: self.init(place: fault.place, cause: fault.cause, hint: fault.hint)
         case let error as RecordLogError:
             self.init(place: error.place.map(\.description) ?? "log", cause: error.message, hint: error.hint)

@@ -9,7 +9,9 @@ struct LogCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "log",
         abstract: "Looks inside the log; reads only.",
-        subcommands: [ListCommand.self, ShowCommand.self, StatsCommand.self]
+        subcommands: [
+            ListCommand.self, ShowCommand.self, StatsCommand.self, LogHeadCommand.self, KeyGenerationCommand.self,
+        ]
     )
 
     struct ListCommand: ParsableCommand {

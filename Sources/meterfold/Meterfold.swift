@@ -16,7 +16,8 @@ struct Meterfold: ParsableCommand {
             InitCommand.self, ApplyCommand.self, IngestCommand.self, TopUpCommand.self, QueryCommand.self,
             ExplainCommand.self,
             PushCommand.self, ReplayCommand.self, CompareCommand.self, RebuildCommand.self, VerifyCommand.self,
-            LogCommand.self, SimulateCommand.self, ServeCommand.self, SendCommand.self, TokenCommand.self,
+            LogCommand.self, BackupCommand.self, RestoreCommand.self, SimulateCommand.self, ServeCommand.self,
+            SendCommand.self, TokenCommand.self,
         ]
     )
 

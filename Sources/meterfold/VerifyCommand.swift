@@ -3,6 +3,7 @@ import EventStorage
 import MeterModel
 import ReadModel
 import RecordLog
+import TamperEvidence
 
 struct VerifyCommand: ParsableCommand {
     enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }
@@ -14,20 +15,42 @@ struct VerifyCommand: ParsableCommand {
             Intervals against registers, buckets against intervals, ledger against balance, pushes against episodes. \
             Reads only, beside a writer too. Exits 1 if anything is damaged, named by segment, offset and positions, \
             or if a law does not hold, named by device.
+
+            With --against the log is also held against a head that 'log head' exported earlier: it must have had \
+            exactly these events up to there, whatever checksums say. Exits 1 if it had not.
             """
     )
 
     @OptionGroup var location: DataOption
     @Flag(help: "Checks the log alone, not the conservation laws.") var logOnly = false
+    @Option(
+        help: ArgumentHelp(
+            "A head exported earlier; may be given several times, which narrows down where something was altered.",
+            valueName: "file"
+        )
+    )
+    var against: [String] = []
+    @Option(help: ArgumentHelp("With --against: the public key that must have signed it.", valueName: "publicfile"))
+    var key: String?
     @Option(help: "How the result is printed.") var format: Format = .table
+
+    func validate() throws {
+        if key != nil, against.isEmpty { throw ValidationError("--key goes with --against") }
+    }
 
     func run() throws {
         let directory = location.directory
         try directory.require()
+        let kept = try KeptHeads(files: against, keyFile: key)
         // What the views have seen was acknowledged, so the log must reach that far.
         let expected = Views.seenPosition(directory)
         let start = SystemClock.uptimeSeconds()
-        let report = try EventLogVerification.run(directory: directory.path, expectedHead: expected)
+        let report = try EventLogVerification.run(
+            directory: directory.path,
+            expectedHead: expected,
+            chainPositions: kept.positions
+        )
+        let heads = kept.held(against: report.log)
         var laws = LawVerification()
         if report.hasDamage {
             laws.notices.append("the conservation laws are not checked: the log is damaged")
@@ -35,11 +58,16 @@ struct VerifyCommand: ParsableCommand {
             laws = try LawVerification.run(directory, head: Position(report.log.head))
         }
         let seconds = SystemClock.uptimeSeconds() - start
-        if format == .json { printJSON(report, laws, seconds) } else { printText(report, laws, seconds) }
-        if report.hasDamage || !laws.findings.isEmpty { throw ExitCode(1) }
+        if format == .json { printJSON(report, laws, heads, seconds) } else { printText(report, laws, heads, seconds) }
+        if report.hasDamage || !laws.findings.isEmpty || !heads.areProved { throw ExitCode(1) }
     }
 
-    private func printText(_ report: EventVerificationReport, _ laws: LawVerification, _ seconds: Double) {
+    private func printText(
+        _ report: EventVerificationReport,
+        _ laws: LawVerification,
+        _ heads: HeldHeads,
+        _ seconds: Double
+    ) {
         for finding in report.log.findings { Terminal.print(finding.description) }
         for positions in report.wrongIndexes {
             Terminal.print(
@@ -60,12 +88,20 @@ struct VerifyCommand: ParsableCommand {
             let result = laws.findings.isEmpty ? "hold" : "do NOT hold, \(laws.findings.count) violations"
             Terminal.print("conservation laws of \(words) at position \(laws.position.rawValue): \(result)")
         }
-        Terminal.print(report.hasDamage ? "DAMAGED" : laws.findings.isEmpty ? "sound" : "VIOLATED")
+        for line in heads.lines { Terminal.print(line) }
+        let words =
+            report.hasDamage ? "DAMAGED" : !heads.areProved ? "ALTERED" : laws.findings.isEmpty ? "sound" : "VIOLATED"
+        Terminal.print(words)
     }
 
-    private func printJSON(_ report: EventVerificationReport, _ laws: LawVerification, _ seconds: Double) {
+    private func printJSON(
+        _ report: EventVerificationReport,
+        _ laws: LawVerification,
+        _ heads: HeldHeads,
+        _ seconds: Double
+    ) {
         var line = JSONLine()
-        line.add("sound", !report.hasDamage && laws.findings.isEmpty)
+        line.add("sound", !report.hasDamage && laws.findings.isEmpty && heads.areProved)
         line.add("head", Int64(report.log.head))
         line.add("chain", report.log.chain.description)
         line.add("events", Int64(report.log.recordCount))
@@ -76,6 +112,7 @@ struct VerifyCommand: ParsableCommand {
         line.add("seconds", raw: "\(SecondsText(seconds))")
         line.add("lawsCheckedOn", laws.subject?.rawValue)
         if laws.subject != nil { line.add("lawsPosition", Int64(laws.position.rawValue)) }
+        if !heads.verdicts.isEmpty { line.add("heads", raw: heads.json) }
         line.add("notices", raw: "[" + laws.notices.map(JSONLine.quoted).joined(separator: ", ") + "]")
         let findings = objects(report) + laws.findings.map(object)
         line.add("findings", raw: "[" + findings.joined(separator: ", ") + "]")

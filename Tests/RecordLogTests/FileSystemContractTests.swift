@@ -76,6 +76,46 @@ enum TemporaryDirectory {
     }
 
     @Test(arguments: Kind.allCases)
+    func `a new file is made once, and a private one is for its owner alone`(_ kind: Kind) throws {
+        let bench = try Bench.make(kind)
+        defer { bench.remove() }
+        for (name, mode) in [("a", FileOpenMode.createNew), ("b", .createPrivate)] {
+            let path = bench.directory + "/" + name
+            let file = try bench.fileSystem.open(path, mode: mode)
+            try [UInt8(7)].withUnsafeBytes { try file.write($0, at: 0) }
+            file.close()
+            for again in [FileOpenMode.createNew, .createPrivate] {
+                let error = #expect(throws: RecordLogError.self) {
+                    _ = try bench.fileSystem.open(path, mode: again)
+                }
+                #expect(error?.code == .exists)
+            }
+            #expect(try Self.read(bench.fileSystem.open(path, mode: .create), at: 0, count: 2) == [7])
+            guard kind == .posix else { continue }
+            var status = stat()
+            #expect(stat(path, &status) == 0)
+            #expect(status.st_mode & 0o077 == (mode == .createPrivate ? 0 : 0o044))
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a whole file is written once, replaced at once, and read back`(_ kind: Kind) throws {
+        let bench = try Bench.make(kind)
+        defer { bench.remove() }
+        let path = bench.directory + "/a"
+        try WholeFile.write("one", path: path, mode: .createNew, fileSystem: bench.fileSystem)
+        let error = #expect(throws: RecordLogError.self) {
+            try WholeFile.write("two", path: path, mode: .createNew, fileSystem: bench.fileSystem)
+        }
+        #expect(error?.code == .exists)
+        #expect(try WholeFile.read(path, fileSystem: bench.fileSystem) == "one")
+        _ = try bench.fileSystem.open(path + ".new", mode: .create)
+        try WholeFile.replace("three", path: path, fileSystem: bench.fileSystem)
+        #expect(try WholeFile.read(path, fileSystem: bench.fileSystem) == "three")
+        #expect(try bench.fileSystem.names(inDirectory: bench.directory) == ["a"])
+    }
+
+    @Test(arguments: Kind.allCases)
     func `names follow create, rename and remove`(_ kind: Kind) throws {
         let bench = try Bench.make(kind)
         defer { bench.remove() }
@@ -83,6 +123,7 @@ enum TemporaryDirectory {
         try fileSystem.makeDirectory(bench.directory + "/log")
         try fileSystem.makeDirectory(bench.directory + "/log")
         try fileSystem.makeDirectory(bench.directory + "/spare")
+        #expect(try fileSystem.names(inDirectory: bench.directory) == ["log", "spare"])
         for name in ["b", "a", "c"] { _ = try fileSystem.open(bench.directory + "/spare/" + name, mode: .create) }
         #expect(try fileSystem.names(inDirectory: bench.directory + "/spare") == ["a", "b", "c"])
         let file = try fileSystem.open(bench.directory + "/spare/a", mode: .write)

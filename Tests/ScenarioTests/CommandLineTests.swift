@@ -5,7 +5,8 @@ import Testing
 struct CommandLineTests {
     static let commands = [
         ["ingest", "-"], ["topup", "E-1", "1", "--reference", "1"], ["query", "balance"], ["push", "drain"], ["replay"],
-        ["rebuild"], ["verify"], ["log", "ls"], ["log", "show"], ["log", "stats"],
+        ["rebuild"], ["verify"], ["log", "ls"], ["log", "show"], ["log", "stats"], ["log", "head"],
+        ["backup", "nowhere"],
     ]
 
     @Test func `init makes a data directory and leaves one that is there alone`() throws {
@@ -48,7 +49,7 @@ struct CommandLineTests {
 
     @Test(arguments: [
         "init", "apply", "ingest", "topup", "query", "explain", "push drain", "replay", "compare", "rebuild", "verify",
-        "log ls", "log show", "log stats",
+        "log ls", "log show", "log stats", "log head", "log keygen", "backup", "restore",
     ])
     func `Help names values by their words`(_ command: String) throws {
         let scenario = try Scenario(initialised: false)

@@ -55,6 +55,11 @@ final class Scenario {
         )
     }
 
+    /// Runs a command that needs no data directory.
+    func runAlone(_ arguments: [String]) throws -> Outcome {
+        try Child([Scenario.binary] + arguments, input: .nothing, folder: folder, environment: environment).wait()
+    }
+
     /// Runs another program, such as `sqlite3`; nil where it is not installed.
     func runOther(_ arguments: [String], input: Child.Input = .nothing) throws -> Outcome? {
         guard let path = Scenario.path(of: arguments[0]) else { return nil }

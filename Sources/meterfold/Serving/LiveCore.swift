@@ -40,7 +40,7 @@ final class LiveCore: Sendable {
         logger: Logger,
         onFailure: @escaping @Sendable (any Error) -> Void
     ) throws -> LiveCore {
-        try directory.require()
+        try directory.requireWritable()
         let zones = FoundationZoneSource()
         let opened = try Views.openLog(behind: directory, configuration, readsState: false)
         for finding in opened.report.findings { logger.warning("log opened", metadata: ["finding": "\(finding)"]) }
