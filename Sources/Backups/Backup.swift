@@ -69,10 +69,7 @@ package struct Backup {
 
     private func prepareTarget() throws {
         let names = try fileSystem.namesIfThere(target.directory)
-        if names == nil {
-            try fileSystem.makeDirectory(target.directory)
-            try fileSystem.syncDirectory(WholeFile.folder(of: target.directory))
-        }
+        if names == nil { try fileSystem.makeDurableDirectory(target.directory) }
         let others = (names ?? []).filter { $0 != BackupLayout.lockName && $0 != "lost+found" }
         let hasBegun = others.contains(BackupLayout.incomingName) || others.contains("backup.json")
         guard others.isEmpty || hasBegun else {

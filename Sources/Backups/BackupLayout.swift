@@ -52,6 +52,22 @@ extension FileSystem {
         }
     }
 
+    /// Makes a directory that is missing, and its name durable.
+    ///
+    /// Throws `BackupFault` if there is nothing to make it in.
+    func makeDurableDirectory(_ path: String) throws {
+        let parent = WholeFile.folder(of: path)
+        guard try namesIfThere(parent) != nil else {
+            throw BackupFault(
+                path,
+                "there is no directory \(parent) to make it in",
+                hint: "make that first; or is the disk not mounted?"
+            )
+        }
+        try makeDirectory(path)
+        try syncDirectory(parent)
+    }
+
     /// Removes a file; false if there is none.
     func removeIfThere(_ path: String) throws(RecordLogError) -> Bool {
         do throws(RecordLogError) {

@@ -153,10 +153,7 @@ package struct Restore {
                 hint: "restore into a new directory, look at it, then put it in the place of the old one"
             )
         }
-        if names == nil {
-            try fileSystem.makeDirectory(target.directory)
-            try fileSystem.syncDirectory(WholeFile.folder(of: target.directory))
-        }
+        if names == nil { try fileSystem.makeDurableDirectory(target.directory) }
         if !others.contains(Restore.markerName) {
             try WholeFile.write(
                 "a restore of \(backup.directory) has not come to its end\n",

@@ -37,7 +37,13 @@ package struct OperatorKey {
         }
         let text = PEM.text(of: privatePrefix + Array(made.key.rawRepresentation), label: "PRIVATE KEY")
         try WholeFile.write(text, path: path, mode: .createPrivate, fileSystem: fileSystem)
-        try WholeFile.write(made.publicKey.pem, path: publicPath, mode: .createNew, fileSystem: fileSystem)
+        do throws(RecordLogError) {
+            try WholeFile.write(made.publicKey.pem, path: publicPath, mode: .createNew, fileSystem: fileSystem)
+        } catch {
+            // Half a pair would be in the way of the next attempt.
+            try? fileSystem.remove(path)
+            throw error
+        }
         return made
     }
 

@@ -133,6 +133,17 @@ struct OperatorKeyTests {
         #expect(disk.content(of: "data/key") == nil)
     }
 
+    @Test func `Half a pair of keys is not left behind`() throws {
+        let rehearsal = SimulatedFileSystem()
+        _ = try OperatorKey.make(path: "data/key", fileSystem: rehearsal)
+        for number in 0..<rehearsal.operationCount {
+            let disk = SimulatedFileSystem()
+            disk.inject(.inputOutputError, atOperation: number)
+            #expect(throws: RecordLogError.self) { try OperatorKey.make(path: "data/key", fileSystem: disk) }
+            #expect(try disk.names(inDirectory: "data").isEmpty, "operation \(number)")
+        }
+    }
+
     @Test func `Keys are the PEM files of other tools`() throws {
         let disk = SimulatedFileSystem()
         // openssl genpkey -algorithm ed25519; openssl pkey -pubout
