@@ -52,6 +52,9 @@ package struct HeadVerdict: Sendable, Hashable {
         }
         let concerned = min(proved + 1, head.position)...head.position
         let range = "positions \(concerned.lowerBound) to \(concerned.upperBound)"
+        if report.head == 0, !report.hasDamage {
+            return verdict(.cut, 1...head.position, "the log is empty: all of it is gone, or this is another directory")
+        }
         if report.hasDamage, report.firstChain == .zero {
             return verdict(.unproved, concerned, "the log's first block is damaged")
         }

@@ -169,6 +169,37 @@ struct BackupTests {
         #expect(report[integer: "position"] == (try Fleets.large.get().count))
     }
 
+    @Test func `A restore that is killed is marked until it is whole, and goes on`() throws {
+        let scenario = try history()
+        try backUp(scenario)
+        let wanted = try scenario.replay("--with-record", "--to-position", "4321")
+        var marked = 0
+        for round in 0..<12 {
+            let other = try Scenario(initialised: false)
+            let arguments = ["restore", backup(scenario), "--to-position", "4321"]
+            let child = try other.start(arguments)
+            let marker = other.data + "/restoring"
+            let start = ContinuousClock.now
+            while access(marker, F_OK) != 0, ContinuousClock.now - start < .seconds(5) { usleep(50) }
+            usleep(UInt32(round * 300))
+            child.send(SIGKILL)
+            _ = try child.wait()
+            if FileManager.default.fileExists(atPath: marker) {
+                marked += 1
+                other.expect(exit: 1, try other.run(["replay"]))
+                other.expect(exit: 1, try other.run(["ingest", "-"]))
+            }
+            // Where the log was whole, what was left are the views, and these are folded by whoever asks.
+            let isWhole = FileManager.default.fileExists(atPath: other.data + "/log")
+            if !isWhole || FileManager.default.fileExists(atPath: marker) {
+                other.expect(exit: 0, try other.run(arguments))
+            }
+            #expect(try other.replay("--with-record") == wanted, "round \(round)")
+            other.expect(exit: 0, try other.run(["verify"]))
+        }
+        #expect(marked > 0)
+    }
+
     @Test func `A damaged source stops the backup with its positions, and the older one can be restored`() throws {
         let scenario = try history()
         try backUp(scenario)

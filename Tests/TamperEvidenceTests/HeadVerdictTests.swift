@@ -32,6 +32,7 @@ struct HeadVerdictTests {
             (try report(head: 9, chains: [7: 0xB2]), .proved, nil),
             (try report(head: 7, chains: [7: 0xB2]), .proved, nil),
             (try report(head: 6), .cut, 7...7),
+            (VerificationReport(), .cut, 1...7),
             (try report(head: 9, chains: [:]), .altered, 1...7),
             (try report(head: 9, chains: [7: 0xB3]), .altered, 1...7),
             (try report(head: 9, first: 0xA2, chains: [7: 0xB2]), .otherLog, 1...7),
