@@ -321,8 +321,8 @@ extension Admission {
         let seriesCount = deviceLimit * Admission.seriesPerDeviceLimit
         return Refusal(
             .tooManyDevices,
-            "\(name) would be beyond \(deviceLimit) devices or \(seriesCount) registers of them; if that is right, raise "
-                + "ingest.devices"
+            "\(name) would be beyond \(deviceLimit) devices, or \(seriesCount) registers of them; if that is right, "
+                + "raise ingest.devices"
         )
     }
 
