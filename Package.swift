@@ -277,9 +277,26 @@ let tests: [Target] = [
     .testTarget(name: "TidyTests", swiftSettings: settings),
 ]
 
+/// What a fuzzer is linked with: scripts/fuzz builds it alone, with its own flags.
+let fuzzing: [Target] =
+    Context.environment["METERFOLD_FUZZING"] == nil
+    ? []
+    : [
+        .target(
+            name: "Fuzzing",
+            dependencies: [
+                "Ingest", "Access", "Admission", "EventStorage", "RecordLog", "Telegrams", "TamperEvidence",
+                "TimeZones", "MeterModel",
+            ],
+            path: "Tests/Fuzzing",
+            swiftSettings: settings
+        )
+    ]
+
 let package = Package(
     name: "meterfold",
-    products: [.executable(name: "meterfold", targets: ["meterfold"])],
+    products: [.executable(name: "meterfold", targets: ["meterfold"])]
+        + fuzzing.map { .library(name: $0.name, type: .static, targets: [$0.name]) },
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -295,6 +312,6 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: modules + tests,
+    targets: modules + tests + fuzzing,
     swiftLanguageModes: [.v6]
 )

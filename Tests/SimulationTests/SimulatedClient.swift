@@ -7,13 +7,12 @@ import Synchronization
 /// Collects what a session is told until the client reads it.
 final class SimulatedFollower: SessionFollowing {
     private let text = Mutex("")
-    private let fault = Mutex<SessionFault?>(nil)
 
     func consumed(byteCount: Int) {}
 
     func reply(_ bytes: [UInt8]) { text.withLock { $0 += String(decoding: bytes, as: UTF8.self) } }
 
-    func ended(_ summary: SessionSummary, _ fault: SessionFault?) { self.fault.withLock { $0 = fault } }
+    func ended(_ summary: SessionSummary, _ fault: SessionFault?) {}
 
     /// What came since the last call.
     func takeReplies() -> [String] {
@@ -34,6 +33,8 @@ final class SimulatedClient {
     private(set) var sendCounts: [Int]
     /// The code by which a line was refused, of those confirmed.
     private(set) var refusals: [Int: String] = [:]
+    /// Those that no acknowledgement covers yet.
+    private var pendingRefusals: [Int: String] = [:]
     /// The highest position that an acknowledgement named.
     private(set) var highestPosition: UInt64 = 0
     private(set) var session: LineSession?
@@ -62,6 +63,7 @@ final class SimulatedClient {
             takesGreeting: true
         ) { _ throws(ProfileError) in nil }
         session = LineSession(terms, follower: follower)
+        pendingRefusals = [:]
         base = confirmedCount
         outgoing = Array("meterfold/1 {\"ack\":true,\"format\":\"ndjson\"}\n".utf8)
         lineEnds = []
@@ -92,7 +94,6 @@ final class SimulatedClient {
     }
 
     func readReplies() throws {
-        var refused: [Int: String] = [:]
         for reply in follower.takeReplies() {
             let words = reply.split(separator: " ", maxSplits: 3)
             guard words.count >= 3, let first = UInt64(words[1]) else { throw Misbehaviour("the reply \(reply)") }
@@ -103,20 +104,15 @@ final class SimulatedClient {
                 }
                 confirmedCount = base + line
                 highestPosition = max(highestPosition, first)
-                refusals.merge(refused) { $1 }
-                refused = [:]
             case "err" where first == 0: break
-            case "err": refused[base + Int(first) - 1] = String(words[2])
+            case "err": pendingRefusals[base + Int(first) - 1] = String(words[2])
             default: throw Misbehaviour("the reply \(reply)")
             }
         }
-        pendingRefusals.merge(refused) { $1 }
         for line in pendingRefusals.keys.sorted() where line < confirmedCount {
             refusals[line] = pendingRefusals.removeValue(forKey: line)
         }
     }
-
-    private var pendingRefusals: [Int: String] = [:]
 }
 
 /// What the program did that it must not.

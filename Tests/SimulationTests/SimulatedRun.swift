@@ -132,7 +132,10 @@ struct SimulatedRun {
         toldHead = max(toldHead, server.toldHead)
         server.crash(&random)
         self.server = nil
-        for client in clients { try client.disconnect(readingReplies: random.below(2) == 0) }
+        for client in clients {
+            try client.disconnect(readingReplies: random.below(2) == 0)
+            toldHead = max(toldHead, Position(client.highestPosition))
+        }
         tally.restarts += 1
         guard losingPower else { return }
         tally.powerCuts += 1

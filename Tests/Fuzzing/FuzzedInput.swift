@@ -1,0 +1,138 @@
+import Access
+import Admission
+import EventStorage
+import Ingest
+import MeterModel
+import RecordLog
+import Telegrams
+import TimeZones
+
+/// Bytes of senders.
+enum FuzzedInput {
+    private static let zones = FoundationZoneSource()
+    private static let time = Instant(milliseconds: 1_772_323_200_000)
+
+    private struct StandingClock: WallClock {
+        func now() -> Instant { time }
+    }
+
+    /// What a decoding came to.
+    private struct Outcome: Equatable {
+        var readings: [String] = []
+        var events: [MeterEvent] = []
+        var refusals: [String] = []
+    }
+
+    /// In one piece or in several, the same is found.
+    static func decode(_ bytes: [UInt8], as target: FuzzTarget) {
+        var options = InputOptions()
+        options.format = target == .ndjson ? .ndjson : target == .csv ? .csv : .lineProtocol
+        options.utility = .electricity
+        guard let first = bytes.first else { return }
+        let input = Array(bytes.dropFirst())
+        let whole = outcome(input, options, pieceByteCount: max(1, input.count))
+        let pieces = outcome(input, options, pieceByteCount: 1 + Int(first) % 37)
+        precondition(whole == pieces, "in pieces of \(1 + Int(first) % 37): \(pieces), whole: \(whole)")
+    }
+
+    private static func outcome(_ input: [UInt8], _ options: InputOptions, pieceByteCount: Int) -> Outcome {
+        var decoder = InputDecoder(options: options, source: "fuzz")
+        var names = TelegramNames()
+        var outcome = Outcome()
+        var start = 0
+        var end = 0
+        var isDone = false
+        while !isDone, !decoder.hasEnded {
+            end = min(input.count, end + pieceByteCount)
+            let isLast = end == input.count
+            var batch = DecodedBatch()
+            let consumed = input[start..<end].withUnsafeBytes {
+                (try? decoder.decode($0, isLast: isLast, names: &names, into: &batch)) ?? 0
+            }
+            precondition(consumed >= 0 && start + consumed <= end, "it consumed \(consumed) of \(end - start) bytes")
+            for draft in batch.readings {
+                outcome.readings.append("\(draft.line) \(names.devices[draft.device]) \(draft.at) \(draft.coefficient)")
+            }
+            outcome.events += batch.events.map(\.event)
+            outcome.refusals += batch.refusals.map { "\($0.line) \($0.refusal.code.rawValue)" }
+            start += consumed
+            isDone = isLast && (consumed == 0 || start == end)
+        }
+        return outcome
+    }
+
+    private final class Follower: SessionFollowing, @unchecked Sendable {
+        // Safety: one thread.
+        var text: [UInt8] = []
+        func consumed(byteCount: Int) {}
+        func reply(_ bytes: [UInt8]) { text += bytes }
+        func ended(_ summary: SessionSummary, _ fault: SessionFault?) {}
+    }
+
+    private final class NoQuarantine: RefusedLineKeeping {
+        var path: String? { nil }
+        func add(source: String, line: UInt64, refusal: Refusal, raw: UnsafeRawBufferPointer) throws {}
+        func sync() throws {}
+    }
+
+    /// A connection: whatever comes, each answer is one line that says ok or err.
+    static func converse(_ bytes: [UInt8]) {
+        let intake = LiveIntake(
+            writer: UnwrittenBatches(after: .origin),
+            admission: Admission(zones: zones),
+            clock: StandingClock(),
+            quarantine: NoQuarantine()
+        )
+        let terms = SessionTerms(
+            source: "fuzz",
+            options: InputOptions(),
+            access: OpenAccess(as: .local),
+            takesGreeting: true
+        ) { name throws(ProfileError) in try Profiles.named(name, zones: zones) }
+        let follower = Follower()
+        let session = LineSession(terms, follower: follower)
+        let pieceByteCount = 1 + Int(bytes.first ?? 0)
+        var start = 0
+        do {
+            while start < bytes.count {
+                let end = min(bytes.count, start + pieceByteCount)
+                try intake.take(Array(bytes[start..<end]), isLast: end == bytes.count, from: session)
+                if end % 3 == 0 { try intake.commit() }
+                start = end
+            }
+            try intake.commit()
+        } catch {
+            fatalError("a log that cannot fail failed: \(error)")
+        }
+        for line in follower.text.split(separator: UInt8(ascii: "\n")) {
+            precondition(line.starts(with: "ok ".utf8) || line.starts(with: "err ".utf8), "an answer that is none")
+        }
+    }
+
+    static func inflate(_ bytes: [UInt8]) {
+        let inflater = BodyInflater()
+        inflater.feed(bytes)
+        var byteCount = 0
+        do throws(Refusal) {
+            // A bomb is let off after a while: nobody holds more than a piece of it.
+            while byteCount < 8 << 20, let piece = try inflater.next() {
+                precondition(piece.count <= BodyInflater.chunkByteCount)
+                byteCount += piece.count
+            }
+            try inflater.finish()
+        } catch {
+            precondition(error.code == .badGzip)
+        }
+    }
+
+    static func readFleet(_ bytes: [UInt8]) {
+        guard let first = bytes.first else { return }
+        var fleet = DeclaredFleet(knowledge: FleetKnowledge(utility: { _ in nil }, tariff: { _ in nil }))
+        let text = String(decoding: bytes.dropFirst(), as: UTF8.self)
+        fleet.read(first & 1 == 0 ? "fleet.yaml" : "fleet.csv", .success(text))
+    }
+
+    static func readProfile(_ bytes: [UInt8]) {
+        _ = try? Profiles.parse(String(decoding: bytes, as: UTF8.self), source: "fuzz", zones: zones)
+    }
+}
