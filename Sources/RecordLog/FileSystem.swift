@@ -18,6 +18,9 @@ package protocol FileSystem: Sendable {
     /// Moves a file over whatever has the new name. Durable once both directories are synced.
     func rename(_ path: String, to newPath: String) throws(RecordLogError)
 
+    /// Gives a file a second name, in the same file system. Durable once the directory is synced.
+    func link(_ path: String, to newPath: String) throws(RecordLogError)
+
     /// Removes a file. Durable once its directory is synced.
     func remove(_ path: String) throws(RecordLogError)
 

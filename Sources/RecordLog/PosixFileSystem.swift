@@ -42,6 +42,10 @@ package struct PosixFileSystem: FileSystem {
         if Glibc.rename(path, newPath) != 0 { throw .system("rename", path) }
     }
 
+    package func link(_ path: String, to newPath: String) throws(RecordLogError) {
+        if Glibc.link(path, newPath) != 0 { throw .system("link", path) }
+    }
+
     package func remove(_ path: String) throws(RecordLogError) {
         if unlink(path) != 0 { throw .system("remove", path) }
     }

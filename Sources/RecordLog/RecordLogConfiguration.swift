@@ -92,4 +92,9 @@ struct LogPaths: Sendable {
 
     var fillingSpare: String { spare + "/filling" }
     var readySpare: String { spare + "/ready" }
+    var parity: String { directory + "/parity" }
+    var parityLock: String { parity + "/lock" }
+    var parityInMaking: String { parity + "/making" }
+    var segmentInMending: String { parity + "/mending" }
+    var damaged: String { directory + "/damaged" }
 }

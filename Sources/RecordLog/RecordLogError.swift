@@ -112,7 +112,8 @@ extension RecordLogError {
             .corruption,
             message,
             place: LogPlace(file: file, byteOffset: byteOffset, positions: positions),
-            hint: "nothing was changed; run verify for the full list, then restore this segment from a backup"
+            hint: "nothing was changed; 'verify' has the full list, 'verify --repair' rebuilds what parity reaches, "
+                + "the rest is in a backup"
         )
     }
 

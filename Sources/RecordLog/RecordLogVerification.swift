@@ -90,7 +90,7 @@ package struct RecordLogVerification {
     ///   - chainPositions: Positions at which the chain's value is wanted in the report.
     ///   - contentDigest: See `ContentDigest`.
     /// - Returns: The findings and totals. Damage is reported there, not thrown.
-    /// - Throws: `notALog`, `newerVersion`, `inputOutput`.
+    /// - Throws: `notALog`, `newerVersion`; `inputOutput` where the directory cannot be read.
     package static func run(
         directory: String,
         fileSystem: any FileSystem = PosixFileSystem(),
@@ -150,6 +150,11 @@ package struct RecordLogVerification {
             } catch  where error.code == .corruption {
                 let place = error.place ?? LogPlace(file: name)
                 add(.damage, .segment, place.file, place.byteOffset, place.positions, error.message)
+                link = nil
+            } catch  where error.code == .inputOutput {
+                // The device does not give these bytes: lost like any others, and the rest is looked at all the same.
+                let first = max(1, SegmentListing.firstPosition(ofName: name) ?? 1)
+                add(.damage, .segment, name, nil, first...UInt64.max, "the file cannot be read: \(error.message)")
                 link = nil
             }
         }

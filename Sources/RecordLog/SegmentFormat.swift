@@ -9,6 +9,7 @@ enum Mark {
     static let block: [UInt8] = Array("MFBK".utf8)
     static let index: [UInt8] = Array("MFIX".utf8)
     static let footer: [UInt8] = Array("MFFT".utf8)
+    static let parity: [UInt8] = Array("MFPR".utf8)
     static let headerEnd: [UInt8] = [0xE5, 0xD3, 0xB9, 0xA7]
     static let trailer: [UInt8] = [0xD6, 0xB5, 0x9B, 0xE3]
 
@@ -21,6 +22,7 @@ enum Mark {
     static let blockWord = word(block)
     static let indexWord = word(index)
     static let footerWord = word(footer)
+    static let parityWord = word(parity)
     static let headerEndWord = word(headerEnd)
     static let trailerWord = word(trailer)
 }
@@ -30,7 +32,7 @@ let formatVersion: UInt8 = 1
 
 extension UnsafeRawBufferPointer {
     /// Whether a structure lies at `offset`: its mark, its CRC in the eight bytes before its end, and its end mark.
-    fileprivate func holdsStructure(mark: UInt32, at offset: Int, byteCount: Int) -> Bool {
+    func holdsStructure(mark: UInt32, at offset: Int, byteCount: Int) -> Bool {
         guard offset >= 0, offset + byteCount <= count, load(UInt32.self, at: offset) == mark else { return false }
         let crcOffset = offset + byteCount - 8
         return load(UInt32.self, at: offset + byteCount - 4) == Mark.headerEndWord
@@ -40,7 +42,7 @@ extension UnsafeRawBufferPointer {
 
 extension UnsafeMutableRawBufferPointer {
     /// Completes a structure with its CRC and end mark.
-    fileprivate func sealStructure(at offset: Int, byteCount: Int) {
+    func sealStructure(at offset: Int, byteCount: Int) {
         let crcOffset = offset + byteCount - 8
         store(UnsafeRawBufferPointer(self).crc32c(offset..<crcOffset), at: crcOffset)
         store(Mark.headerEndWord, at: crcOffset + 4)

@@ -158,6 +158,18 @@ struct SimulatedDisk {
         return .success(())
     }
 
+    mutating func link(_ path: String, to newPath: String) -> Outcome<Void> {
+        if let error = whole(path) { return .failure(error) }
+        let (old, oldName) = Self.split(path)
+        let (new, newName) = Self.split(newPath)
+        guard let number = directories[old]?.visible[oldName], let target = directories[new] else {
+            return .failure(missing(path))
+        }
+        guard target.visible[newName] == nil else { return .failure(.inputOutput("the name is taken", path: newPath)) }
+        directories[new]?.visible[newName] = number
+        return .success(())
+    }
+
     mutating func remove(_ path: String) -> Outcome<Void> {
         if let error = whole(path) { return .failure(error) }
         let (directory, name) = Self.split(path)

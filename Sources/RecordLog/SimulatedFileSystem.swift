@@ -101,6 +101,10 @@ package final class SimulatedFileSystem: FileSystem {
         try perform { disk in disk.rename(path, to: newPath) }
     }
 
+    package func link(_ path: String, to newPath: String) throws(RecordLogError) {
+        try perform { disk in disk.link(path, to: newPath) }
+    }
+
     package func remove(_ path: String) throws(RecordLogError) {
         try perform { disk in disk.remove(path) }
     }

@@ -24,6 +24,7 @@ private final class NegligentFileSystem: FileSystem {
     func makeDirectory(_ path: String) throws(RecordLogError) { try base.makeDirectory(path) }
     func names(inDirectory path: String) throws(RecordLogError) -> [String] { try base.names(inDirectory: path) }
     func rename(_ path: String, to newPath: String) throws(RecordLogError) { try base.rename(path, to: newPath) }
+    func link(_ path: String, to newPath: String) throws(RecordLogError) { try base.link(path, to: newPath) }
     func remove(_ path: String) throws(RecordLogError) { try base.remove(path) }
 
     func open(_ path: String, mode: FileOpenMode) throws(RecordLogError) -> any OpenFile {
