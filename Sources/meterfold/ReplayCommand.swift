@@ -99,10 +99,31 @@ struct ReplayCommand: ParsableCommand {
             try replay(reader, DeviceScope([device]), into: &output)
             return
         }
-        var directory = try reader.directory(through: fromPosition > 1 ? Position(fromPosition - 1) : Position(1))
+        var directory: SeriesDirectory
+        do {
+            directory = try reader.directory(through: fromPosition > 1 ? Position(fromPosition - 1) : Position(1))
+        } catch  where fromPosition > 1 && PartReplay.isDamage(error) {
+            Terminal.error("meterfold: the log is damaged before position \(fromPosition): \(error)")
+            return try replayPart(reader, into: &output)
+        }
         try reader.forEachBlock(from: Position(fromPosition), through: toPosition.map { Position($0) }) { block in
             try block.extend(&directory)
             output.append(block, directory)
+            return .proceed
+        }
+        output.flush()
+    }
+
+    /// Replays what lies behind damage.
+    private func replayPart(_ reader: EventLogReader, into output: inout ReplayOutput) throws {
+        let part = PartReplay(
+            directory: location.directory,
+            reader: reader,
+            first: Position(fromPosition),
+            last: toPosition.map { Position($0) }
+        )
+        try part.forEachBlock { block, names in
+            output.append(block, names)
             return .proceed
         }
         output.flush()
