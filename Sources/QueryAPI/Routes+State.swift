@@ -25,7 +25,9 @@ extension Routes {
                     guard isReady else {
                         throw Problem(.unavailable, reason, retryAfterSeconds: limits.retryAfterSeconds)
                     }
-                    return Response(mediaType: "text/plain; charset=utf-8", bytes: Array("ready\n".utf8))
+                    // It may be ready and have something to say.
+                    let text = reason.isEmpty ? "ready\n" : "ready; \(reason)\n"
+                    return Response(mediaType: "text/plain; charset=utf-8", bytes: Array(text.utf8))
                 }
             ),
             Endpoint(

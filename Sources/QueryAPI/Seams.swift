@@ -38,6 +38,7 @@ package protocol ServerState: Sendable {
     /// Counters and gauges in the Prometheus text format, version 0.0.4.
     func metrics() -> [UInt8]
 
-    /// Whether it takes and answers requests, and if not, why; the reason names no path and no secret.
+    /// Whether it takes and answers requests, and if not, why; else what an operator must look at, empty if nothing.
+    /// The reason names no path and no secret.
     func readiness() -> (isReady: Bool, reason: String)
 }

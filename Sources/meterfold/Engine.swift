@@ -52,6 +52,8 @@ final class Engine {
     private(set) var admission: Admission
     /// The devices that are known; nil: all.
     private(set) var scope: DeviceScope?
+    /// Where the segment began that was in use when the log was opened.
+    private let openedSegment: Position
 
     /// Takes the lock, opens the log and folds what the views do not show yet.
     ///
@@ -65,6 +67,7 @@ final class Engine {
         configuration = try AppConfiguration.load(directory)
         let opened = try Views.openLog(behind: directory, configuration, readsState: !task.putsStateOff)
         writer = opened.writer
+        openedSegment = writer.activeFirstPosition
         for finding in opened.report.findings { Terminal.error("meterfold: \(finding)") }
         admission = Admission(zones: zones)
         defer { admission.deviceLimit = configuration.deviceLimit }
@@ -86,9 +89,13 @@ final class Engine {
         }
     }
 
+    /// Closes views and log, and makes parity of the segments that were sealed meanwhile.
     func close() throws {
         try store?.close()
         writer.close()
+        if configuration.makesParity, writer.activeFirstPosition > openedSegment {
+            ParityUpkeep(directory).make(from: openedSegment)
+        }
     }
 
     /// Folds a batch as it was logged.

@@ -18,6 +18,9 @@ struct VerifyCommand: ParsableCommand {
 
             With --against the log is also held against a head that 'log head' exported earlier: it must have had \
             exactly these events up to there, whatever checksums say. Exits 1 if it had not.
+
+            With --repair sealed segments that are damaged are rebuilt from their parity, and proved before they are \
+            put in place, beside a server too; the damaged files are kept in DIR/damaged. Exits 1 if damage is left.
             """
     )
 
@@ -32,6 +35,7 @@ struct VerifyCommand: ParsableCommand {
     var against: [String] = []
     @Option(help: ArgumentHelp("With --against: the public key that must have signed it.", valueName: "publicfile"))
     var key: String?
+    @Flag(help: "Rebuilds damaged segments from their parity.") var repair = false
     @Option(help: "How the result is printed.") var format: Format = .table
 
     func validate() throws {
@@ -45,25 +49,36 @@ struct VerifyCommand: ParsableCommand {
         // What the views have seen was acknowledged, so the log must reach that far.
         let expected = Views.seenPosition(directory)
         let start = SystemClock.uptimeSeconds()
-        let report = try EventLogVerification.run(
-            directory: directory.path,
-            expectedHead: expected,
-            chainPositions: kept.positions
-        )
+        func verified() throws -> EventVerificationReport {
+            try EventLogVerification.run(
+                directory: directory.path,
+                expectedHead: expected,
+                chainPositions: kept.positions
+            )
+        }
+        var report = try verified()
+        let wantsParity = try AppConfiguration.load(directory).makesParity
+        let parity = try ParityReport(directory, report, repairs: repair, wantsParity: wantsParity)
+        if parity.hasRepaired { report = try verified() }
         let heads = kept.held(against: report.log)
+        let isDamaged = report.hasDamage || parity.hasDamage
         var laws = LawVerification()
-        if report.hasDamage {
+        if isDamaged {
             laws.notices.append("the conservation laws are not checked: the log is damaged")
         } else if !logOnly {
             laws = try LawVerification.run(directory, head: Position(report.log.head))
         }
         let seconds = SystemClock.uptimeSeconds() - start
-        if format == .json { printJSON(report, laws, heads, seconds) } else { printText(report, laws, heads, seconds) }
-        if report.hasDamage || !laws.findings.isEmpty || !heads.areProved { throw ExitCode(1) }
+        switch format {
+        case .json: printJSON(report, parity, laws, heads, seconds)
+        case .table: printText(report, parity, laws, heads, seconds)
+        }
+        if isDamaged || !laws.findings.isEmpty || !heads.areProved { throw ExitCode(1) }
     }
 
     private func printText(
         _ report: EventVerificationReport,
+        _ parity: ParityReport,
         _ laws: LawVerification,
         _ heads: HeldHeads,
         _ seconds: Double
@@ -75,6 +90,7 @@ struct VerifyCommand: ParsableCommand {
                     + "is not that of its blocks"
             )
         }
+        for line in parity.lines { Terminal.print(line) }
         for finding in laws.findings { Terminal.print(finding.description) }
         for notice in laws.notices { Terminal.print("notice: \(notice)") }
         let log = report.log
@@ -90,18 +106,21 @@ struct VerifyCommand: ParsableCommand {
         }
         for line in heads.lines { Terminal.print(line) }
         let words =
-            report.hasDamage ? "DAMAGED" : !heads.areProved ? "ALTERED" : laws.findings.isEmpty ? "sound" : "VIOLATED"
+            report.hasDamage || parity.hasDamage
+            ? "DAMAGED" : !heads.areProved ? "ALTERED" : laws.findings.isEmpty ? "sound" : "VIOLATED"
         Terminal.print(words)
     }
 
     private func printJSON(
         _ report: EventVerificationReport,
+        _ parity: ParityReport,
         _ laws: LawVerification,
         _ heads: HeldHeads,
         _ seconds: Double
     ) {
         var line = JSONLine()
-        line.add("sound", !report.hasDamage && laws.findings.isEmpty && heads.areProved)
+        let isDamaged = report.hasDamage || parity.hasDamage
+        line.add("sound", !isDamaged && laws.findings.isEmpty && heads.areProved)
         line.add("head", Int64(report.log.head))
         line.add("chain", report.log.chain.description)
         line.add("events", Int64(report.log.recordCount))
@@ -115,6 +134,8 @@ struct VerifyCommand: ParsableCommand {
         if !heads.verdicts.isEmpty { line.add("heads", raw: heads.json) }
         line.add("notices", raw: "[" + laws.notices.map(JSONLine.quoted).joined(separator: ", ") + "]")
         let findings = objects(report) + laws.findings.map(object)
+        line.add("parity", raw: "[" + parity.objects.joined(separator: ", ") + "]")
+        line.add("segmentsWithoutParity", parity.missingCount)
         line.add("findings", raw: "[" + findings.joined(separator: ", ") + "]")
         Terminal.print(line.text)
     }

@@ -13,6 +13,7 @@ final class Metrics: ServerState {
     private let disk: DiskGuard
     private let listenerBox = Mutex<LineListener?>(nil)
     private let notifierBox = Mutex<Notifier?>(nil)
+    private let scrubberBox = Mutex<Scrubber?>(nil)
     private let slow = Mutex(Slow())
 
     /// What is asked for from time to time only.
@@ -28,6 +29,7 @@ final class Metrics: ServerState {
 
     func attach(_ listener: LineListener) { listenerBox.withLock { $0 = listener } }
     func attach(_ notifier: Notifier) { notifierBox.withLock { $0 = notifier } }
+    func attach(_ scrubber: Scrubber) { scrubberBox.withLock { $0 = scrubber } }
 
     /// Looks at what takes longer than a glance: to be called every few seconds.
     func refresh() async {
@@ -41,7 +43,7 @@ final class Metrics: ServerState {
         if let failure = core.failure { return (false, "failed: \(failure)") }
         if core.intake.isHoldingOff { return (false, "the disk is nearly full: nothing is taken in") }
         if !core.projector.hasLoaded { return (false, "the views are being loaded") }
-        return (true, "ready")
+        return (true, scrubberBox.withLock { $0 }?.complaint ?? "")
     }
 
     func metrics() -> [UInt8] {
@@ -87,6 +89,7 @@ final class Metrics: ServerState {
             )
             text.counter("meterfold_connections_ended_total", "Connections that the server ended.", seen.faultCount)
         }
+        if let scrubber = scrubberBox.withLock({ $0 }) { text.add(scrubber.figures) }
         let slow = slow.withLock { $0 }
         text.begin("meterfold_push_jobs", "gauge", "Push jobs by state.")
         for (state, count) in slow.jobCounts { text.sample("meterfold_push_jobs", ["state": state], "\(count)") }

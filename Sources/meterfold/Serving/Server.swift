@@ -75,6 +75,9 @@ struct Server {
         )
         let listener = try await listen(core, access, tls)
         services.append(MemoryTrimming(projector: core.projector))
+        let scrubber = Scrubber(directory, configuration, clock: core.clock, logger: logger)
+        services.append(scrubber)
+        metrics.attach(scrubber)
         metrics.attach(listener)
         // Not the loops of the connections that send lines: whoever asks does not wait for lines to be taken apart.
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: Server.httpLoopCount)

@@ -10,6 +10,12 @@ import TimeZones
 struct AppConfiguration {
     var keepsHours = true
     var log = RecordLogConfiguration()
+    /// Whether sealed segments get parity.
+    var makesParity = true
+    /// Bytes a second of sealed segments that `serve` reads again; 0: it does not.
+    var scrubBytesPerSecond = 4 << 20
+    /// From the beginning of a pass over them to the next one's, at least.
+    var scrubIntervalSeconds = 86_400
     /// How inputs are read that say nothing of it; the profile reads inputs of its own format where no other is named.
     var inputDefaults = InputOptions()
     /// How many devices the log may tell of.
@@ -21,10 +27,15 @@ struct AppConfiguration {
 
     /// Numbers of devices that may be asked for.
     private static let deviceCounts = 1...EventStorageLimits.maximumNumber / Admission.seriesPerDeviceLimit
+    /// Bytes a second that may be asked for.
+    private static let scrubRates = 0...1 << 40
+    /// Seconds that may be asked for: up to a year.
+    private static let scrubIntervals = 1...31_536_000
 
     /// The keys there are; those of channels have a name in them.
     private static let keys: Set<String> = [
-        "views.hours", "log.segmentBytes", "ingest.defaults.utility", "ingest.defaults.unit",
+        "views.hours", "log.segmentBytes", "log.parity", "log.scrub.bytesPerSecond", "log.scrub.intervalSeconds",
+        "ingest.defaults.utility", "ingest.defaults.unit",
         "ingest.defaults.register", "ingest.defaults.profile", "ingest.devices",
     ]
 
@@ -57,6 +68,11 @@ struct AppConfiguration {
             log.sealedIndexByteCount = min(log.sealedIndexByteCount, count / 8)
         }
         deviceLimit = try values.number("ingest.devices", AppConfiguration.deviceCounts) ?? deviceLimit
+        makesParity = try values.flag("log.parity") ?? makesParity
+        scrubBytesPerSecond =
+            try values.number("log.scrub.bytesPerSecond", AppConfiguration.scrubRates) ?? scrubBytesPerSecond
+        scrubIntervalSeconds =
+            try values.number("log.scrub.intervalSeconds", AppConfiguration.scrubIntervals) ?? scrubIntervalSeconds
         inputDefaults.utility = try values.word("ingest.defaults.utility", Utility.allCases.map(\.name)) {
             Utility(name: $0)
         }
