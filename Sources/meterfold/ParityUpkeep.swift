@@ -1,3 +1,4 @@
+import EventStorage
 import Glibc
 import MeterModel
 import RecordLog
@@ -54,6 +55,21 @@ struct ParityUpkeep {
                 usleep(Self.retryMicroseconds)
             }
         }
+    }
+
+    /// Repairs every sealed segment that is damaged and within reach; leaves all else as it is.
+    ///
+    /// - Returns: What was repaired.
+    /// - Throws: `RecordLogError`.
+    func mendAll(at now: Instant) throws(RecordLogError) -> [ParityVerdict] {
+        let digest = EventContent.digest()
+        var repaired: [ParityVerdict] = []
+        for name in try parity.sealedSegments() {
+            guard try parity.inspect(name, contentDigest: digest).state == .repairable else { continue }
+            let verdict = try mend(name, at: now, makesParity: false, contentDigest: digest)
+            if verdict.state == .repaired { repaired.append(verdict) }
+        }
+        return repaired
     }
 
     /// How long to wait for somebody else's work on one segment, in seconds.

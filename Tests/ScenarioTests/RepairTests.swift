@@ -196,6 +196,23 @@ struct RepairTests {
         #expect(outcome.errors.contains("beyond repair"), "\(outcome.errors)")
     }
 
+    @Test func `A server that meets damage when it starts repairs it, and starts the next time`() throws {
+        for offset in [20, 30_000] {
+            let scenario = try log()
+            let path = try scenario.segments()[1]
+            let original = try Scenario.bytes(path)
+            var bytes = original
+            bytes[offset] ^= 4
+            try write(bytes, to: path)
+            let first = try scenario.run(["serve", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            scenario.expect(exit: 1, first)
+            #expect(first.errors.contains("1 segments are repaired"), "\(first.errors)")
+            #expect(first.errors.contains("start the server again"))
+            #expect(try Scenario.bytes(path) == original)
+            try Server(scenario).stop()
+        }
+    }
+
     @Test func `Repair works beside a server`() throws {
         let scenario = try log()
         scenario.environment["METERFOLD_LOG_SCRUB_BYTES_PER_SECOND"] = "0"

@@ -9,6 +9,7 @@ import NIOPosix
 import NIOSSL
 import Notifications
 import QueryAPI
+import RecordLog
 import ServiceLifecycle
 import Synchronization
 import Telegrams
@@ -36,7 +37,7 @@ struct Server {
         let certificates = try settings.tls.map { try CertificateFiles($0, logger: logger) }
         let tls = try certificates?.configuration()
         let ender = Ender()
-        let core = try LiveCore.open(directory, configuration, logger: logger) { _ in ender.end() }
+        let core = try open(ender)
         do {
             try await serve(core, certificates, tls, ender)
         } catch {
@@ -44,6 +45,30 @@ struct Server {
         }
         if let failure = core.failure { throw failure }
         logger.notice("ended", metadata: ["position": "\(core.intake.durablePosition.rawValue)"])
+    }
+
+    /// Opens log and views. If the log is damaged it repairs what parity reaches, and ends all the same: whoever
+    /// watches over it starts it again, and somebody reads why.
+    private func open(_ ender: Ender) throws -> LiveCore {
+        do {
+            return try LiveCore.open(directory, configuration, logger: logger) { _ in ender.end() }
+        } catch  where PartReplay.isDamage(error) {
+            logger.error("the log is damaged", metadata: ["damage": "\(Failure(error)?.description ?? "\(error)")"])
+            let clock = SystemClock()
+            let repaired = try ParityUpkeep(directory).mendAll(at: clock.now())
+            guard let first = repaired.first else { throw error }
+            for verdict in repaired {
+                logger.error(
+                    "damaged segment repaired from its parity: look at the disk",
+                    metadata: ["segment": "\(verdict.segment)", "damage": "\(verdict.placeWords)"]
+                )
+            }
+            throw Failure(
+                place: first.segment,
+                cause: "the log was damaged; \(repaired.count) segments are repaired",
+                hint: "start the server again"
+            )
+        }
     }
 
     private func serve(
