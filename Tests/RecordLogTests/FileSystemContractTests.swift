@@ -141,6 +141,27 @@ enum TemporaryDirectory {
     }
 
     @Test(arguments: Kind.allCases)
+    func `a second name keeps a file that loses its first`(_ kind: Kind) throws {
+        let bench = try Bench.make(kind)
+        defer { bench.remove() }
+        let fileSystem = bench.fileSystem
+        let (first, second, other) = (
+            "\(bench.directory)/first", "\(bench.directory)/second", "\(bench.directory)/other"
+        )
+        let file = try fileSystem.open(first, mode: .create)
+        try [UInt8(1)].withUnsafeBytes { try file.write($0, at: 0) }
+        try fileSystem.link(first, to: second)
+        let another = try fileSystem.open(other, mode: .create)
+        try [UInt8(2)].withUnsafeBytes { try another.write($0, at: 0) }
+        try fileSystem.rename(other, to: first)
+        try fileSystem.syncDirectory(bench.directory)
+        #expect(try Self.read(fileSystem.open(first, mode: .read), at: 0, count: 1) == [2])
+        #expect(try Self.read(fileSystem.open(second, mode: .read), at: 0, count: 1) == [1])
+        #expect(throws: RecordLogError.self) { try fileSystem.link(first, to: second) }
+        #expect(throws: RecordLogError.self) { try fileSystem.link(other, to: "\(bench.directory)/third") }
+    }
+
+    @Test(arguments: Kind.allCases)
     func `what is missing is not found`(_ kind: Kind) throws {
         let bench = try Bench.make(kind)
         defer { bench.remove() }

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Planted bugs in the file system: what a careless implementation or device would do.
-private final class NegligentFileSystem: FileSystem {
+final class NegligentFileSystem: FileSystem {
     enum Bug: CaseIterable {
         case ignoresDataSync
         case ignoresDirectorySync

@@ -160,6 +160,35 @@ import Testing
         }
     }
 
+    /// Repairs a copy through a file system and cuts the power; whether the segment is whole then and the damaged file
+    /// kept.
+    private static func holds(
+        _ log: ParityLog,
+        seed: UInt64,
+        through wrap: (SimulatedFileSystem) -> any FileSystem
+    ) throws -> Bool {
+        let damaged = log.fileSystem.content(of: log.path(0))
+        let fileSystem = log.fileSystem.copy(seed: seed)
+        let parity = LogParity(directory: TestLog.directory, fileSystem: wrap(fileSystem), holder: "a test")
+        let verdict = try parity.mend(log.names[0], at: ParityLog.time) { .sha256($0.body) }
+        #expect(verdict.state == .repaired)
+        fileSystem.restart()
+        return try fileSystem.content(of: log.path(0)) == log.original[log.path(0)]
+            && ParityLog.contents(fileSystem).contains { $0.key.hasPrefix("data/damaged/") && $0.value == damaged }
+    }
+
+    @Test func `A repair is durable when it is told, and these tests would see it if it were not`() throws {
+        let log = try ParityLog(seed: 52, segmentByteCount: 90_000)
+        try log.overwrite(log.path(0), 9000..<9100) { ~$0 }
+        for seed in 0..<UInt64(40) { #expect(try Self.holds(log, seed: seed) { $0 }, "seed \(seed)") }
+        for bug in [NegligentFileSystem.Bug.ignoresDataSync, .ignoresDirectorySync] {
+            let lost = try (0..<UInt64(40)).count { seed in
+                try !Self.holds(log, seed: seed) { NegligentFileSystem($0, bug: bug) }
+            }
+            #expect(lost > 5, "\(bug): \(lost)")
+        }
+    }
+
     @Test(arguments: faults)
     func `A fault anywhere in making parity leaves none or the right one`(
         _ fault: SimulatedFileSystem.Fault
