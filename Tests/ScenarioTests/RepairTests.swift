@@ -213,6 +213,21 @@ struct RepairTests {
         }
     }
 
+    @Test func `What is set of parity and scrub is in force, and shown`() throws {
+        let scenario = try Scenario()
+        let settings = "log:\n  parity: off\n  scrub:\n    bytesPerSecond: 1000\n"
+        try write(Array(settings.utf8), to: scenario.data + "/meterfold.yaml")
+        let shown = try scenario.run(["serve", "--print-config"])
+        scenario.expect(exit: 0, shown)
+        for line in ["log.parity: off", "log.scrub.bytesPerSecond: 1000", "log.scrub.intervalSeconds: 86400"] {
+            #expect(shown.outputLines.contains(line), "\(line): \(shown.output)")
+        }
+        scenario.environment["METERFOLD_LOG_SCRUB_INTERVAL_SECONDS"] = "0"
+        let refused = try scenario.run(["serve", "--print-config"])
+        scenario.expect(exit: 1, refused)
+        #expect(refused.errors.contains("METERFOLD_LOG_SCRUB_INTERVAL_SECONDS"), "\(refused.errors)")
+    }
+
     @Test func `Repair works beside a server`() throws {
         let scenario = try log()
         scenario.environment["METERFOLD_LOG_SCRUB_BYTES_PER_SECOND"] = "0"

@@ -46,7 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
         try location.directory.require()
         let configuration = try AppConfiguration.load(location.directory, flags: flags)
         if printConfig {
-            for line in configuration.serve.lines { Terminal.print(line) }
+            for line in configuration.serveLines { Terminal.print(line) }
             return
         }
         let (format, level) = (configuration.serve.logFormat, configuration.serve.logLevel)

@@ -32,7 +32,7 @@ struct Server {
 
     /// - Throws: what keeps it from starting, or ended it.
     func run() async throws {
-        logger.info("settings", metadata: ["lines": "\(settings.lines.joined(separator: "; "))"])
+        logger.info("settings", metadata: ["lines": "\(configuration.serveLines.joined(separator: "; "))"])
         Server.raiseDescriptorLimit()
         let certificates = try settings.tls.map { try CertificateFiles($0, logger: logger) }
         let tls = try certificates?.configuration()

@@ -83,6 +83,14 @@ struct AppConfiguration {
         serve = try ServeSettings(values)
     }
 
+    /// The settings in force of a server, a line each, with nothing secret in them.
+    var serveLines: [String] {
+        serve.lines + [
+            "log.parity: \(makesParity ? "on" : "off")", "log.scrub.bytesPerSecond: \(scrubBytesPerSecond)",
+            "log.scrub.intervalSeconds: \(scrubIntervalSeconds)",
+        ]
+    }
+
     /// The shipped profile that stands in where none is named. Those of CSV are no such, since whoever sends CSV must
     /// know whether it has a header.
     private static func defaultProfile(_ values: SettingValues) throws -> InputProfile? {
