@@ -157,7 +157,7 @@ let modules: [Target] = [
 
 let tests: [Target] = [
     .testTarget(name: "MeterModelTests", dependencies: ["MeterModel", "TimeZones"], swiftSettings: settings),
-    .testTarget(name: "RecordLogTests", dependencies: ["RecordLog"], swiftSettings: settings),
+    .testTarget(name: "RecordLogTests", dependencies: ["RecordLog", "TestStage"], swiftSettings: settings),
     .testTarget(
         name: "EventStorageTests",
         dependencies: ["EventStorage", "RecordLog", "MeterModel"],
@@ -270,7 +270,7 @@ let tests: [Target] = [
         name: "SimulationTests",
         dependencies: [
             "meterfold", "Ingest", "Access", "Admission", "EventStorage", "RecordLog", "Telegrams", "Projections",
-            "ReadModel", "Notifications", "FleetSimulator", "MeterModel", "TimeZones", "ReferenceFold", "OracleRows",
+            "ReadModel", "Notifications", "FleetSimulator", "MeterModel", "TimeZones", "ReferenceFold", "OracleRows", "TestStage",
         ],
         swiftSettings: settings
     ),

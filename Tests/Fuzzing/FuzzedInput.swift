@@ -61,8 +61,8 @@ enum FuzzedInput {
         return outcome
     }
 
+    // Safety: one thread makes it and all that uses it.
     private final class Follower: SessionFollowing, @unchecked Sendable {
-        // Safety: one thread.
         var text: [UInt8] = []
         func consumed(byteCount: Int) {}
         func reply(_ bytes: [UInt8]) { text += bytes }

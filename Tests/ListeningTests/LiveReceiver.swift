@@ -103,7 +103,15 @@ final class LiveReceiver: @unchecked Sendable {
         intake.start()
         self.writer = writer
         self.intake = intake
-        listener = try await listen(intake)
+        try await waitUntil("the port is free again") {
+            do {
+                listener = try await listen(intake)
+            } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                // Whoever connects somewhere may be given the port meanwhile, until he is done.
+                return false
+            }
+            return true
+        }
         port = listener?.address?.port ?? 0
     }
 

@@ -11,7 +11,7 @@ import RecordLog
 /// says whether what is there is what must be.
 struct SimulatedRun {
     /// How much of what a run is about it met.
-    struct Tally {
+    struct Tally: Sendable {
         var restarts = 0
         var powerCuts = 0
         var failures = 0
