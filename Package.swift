@@ -270,7 +270,8 @@ let tests: [Target] = [
         name: "SimulationTests",
         dependencies: [
             "meterfold", "Ingest", "Access", "Admission", "EventStorage", "RecordLog", "Telegrams", "Projections",
-            "ReadModel", "Notifications", "FleetSimulator", "MeterModel", "TimeZones", "ReferenceFold", "OracleRows", "TestStage",
+            "ReadModel", "Notifications", "FleetSimulator", "MeterModel", "TimeZones", "ReferenceFold", "OracleRows",
+            "TestStage",
         ],
         swiftSettings: settings
     ),
