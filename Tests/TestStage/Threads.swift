@@ -1,7 +1,7 @@
 import Foundation
 
-/// Runs what computes for minutes on a thread of its own: the few threads that all suites share stay free for those that
-/// wait for each other.
+/// Runs what computes for minutes on a thread of its own: the few threads that all suites share stay free for those
+/// that wait for each other.
 ///
 /// - Returns: what `body` returns.
 package func onThread<T: Sendable>(_ body: @escaping @Sendable () -> T) async -> T {
