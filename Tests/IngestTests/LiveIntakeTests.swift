@@ -1,4 +1,5 @@
 import Access
+import Admission
 import EventStorage
 import MeterModel
 import Synchronization
@@ -169,6 +170,21 @@ import Testing
             #expect(own.sorted() == ((0..<50) + byTable).map { "E-\(i) \($0)" }.sorted())
         }
         #expect(tabled.summary?.taken.accepted == 50 && tabled.replies.allSatisfy { $0.hasPrefix("ok ") })
+    }
+
+    @Test func `Of events that were refused together nothing is known`() throws {
+        let stage = LiveStage()
+        let told = Told()
+        let day = try #require(LocalDate(year: 2026, month: 1, day: 1))
+        let registered = MeterEvent.deviceRegistered(DeviceRegistered(device: "E-9", utility: .electricity))
+        let assigned = MeterEvent.tariffAssigned(TariffAssigned(device: "E-9", tariff: "none", from: day))
+        try stage.live.take([registered, assigned], recordedBy: "local", then: told.note)
+        #expect(told.all.count == 1)
+        #expect(stage.live.admission.directory.deviceCount == 0)
+        // It is not registered, so that a line which leaves out its unit cannot be read.
+        let follower = try stage.sent("meterfold/1 {\"ack\":true}\n" + readingLines("E-9", 0..<1))
+        #expect(follower.replies.first?.hasPrefix("err 1 unknown-device ") == true, "\(follower.replies)")
+        #expect(!stage.live.hasPending && stage.log.items.isEmpty)
     }
 
     @Test func `An append that fails is told to everybody, and nothing is acknowledged`() throws {
