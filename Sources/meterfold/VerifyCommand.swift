@@ -61,7 +61,7 @@ struct VerifyCommand: ParsableCommand {
         let parity = try ParityReport(directory, report, repairs: repair, wantsParity: wantsParity)
         if parity.hasRepaired { report = try verified() }
         let heads = kept.held(against: report.log)
-        let isDamaged = report.hasDamage || parity.hasDamage
+        let isDamaged = self.isDamaged(report, parity)
         var laws = LawVerification()
         if isDamaged {
             laws.notices.append("the conservation laws are not checked: the log is damaged")
@@ -74,6 +74,10 @@ struct VerifyCommand: ParsableCommand {
         case .table: printText(report, parity, laws, heads, seconds)
         }
         if isDamaged || !laws.findings.isEmpty || !heads.areProved { throw ExitCode(1) }
+    }
+
+    private func isDamaged(_ report: EventVerificationReport, _ parity: ParityReport) -> Bool {
+        report.hasDamage || parity.hasDamage
     }
 
     private func printText(
@@ -106,7 +110,7 @@ struct VerifyCommand: ParsableCommand {
         }
         for line in heads.lines { Terminal.print(line) }
         let words =
-            report.hasDamage || parity.hasDamage
+            isDamaged(report, parity)
             ? "DAMAGED" : !heads.areProved ? "ALTERED" : laws.findings.isEmpty ? "sound" : "VIOLATED"
         Terminal.print(words)
     }
@@ -119,8 +123,7 @@ struct VerifyCommand: ParsableCommand {
         _ seconds: Double
     ) {
         var line = JSONLine()
-        let isDamaged = report.hasDamage || parity.hasDamage
-        line.add("sound", !isDamaged && laws.findings.isEmpty && heads.areProved)
+        line.add("sound", !isDamaged(report, parity) && laws.findings.isEmpty && heads.areProved)
         line.add("head", Int64(report.log.head))
         line.add("chain", report.log.chain.description)
         line.add("events", Int64(report.log.recordCount))

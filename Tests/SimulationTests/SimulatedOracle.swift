@@ -28,7 +28,7 @@ struct SimulatedOracle {
         try checkPushes(records, &tally)
         try checkViews(records)
         try checkRebuild()
-        try checkDamage(&tally)
+        try checkDamage(records, &tally)
     }
 
     // MARK: The log
@@ -39,24 +39,26 @@ struct SimulatedOracle {
         let reader = try EventLogReader(directory: SimulatedServer.directory, fileSystem: fileSystem)
         try reader.forEachBlock(from: .origin) { block in
             try block.extend(&directory)
-            for run in block.runs {
-                switch run {
-                case .event(let position, let event):
-                    records.append(
-                        Record(position: position.rawValue, recordedAt: block.recordedAt, fact: .event(event))
-                    )
-                case .readings(let first, let readings):
-                    for (i, reading) in readings.enumerated() {
-                        let device = directory.deviceName(ofSeries: reading.series)
-                        let fact = Fact.reading(device: device, at: reading.at, value: reading.value)
-                        let position = first.rawValue + UInt64(i)
-                        records.append(Record(position: position, recordedAt: block.recordedAt, fact: fact))
-                    }
-                }
-            }
+            records += self.records(block, directory)
             return .proceed
         }
         return records
+    }
+
+    /// What a block says; `directory` is extended by it already.
+    private static func records(_ block: RecordedBlock, _ directory: SeriesDirectory) -> [Record] {
+        block.runs.flatMap { run -> [Record] in
+            switch run {
+            case .event(let position, let event):
+                return [Record(position: position.rawValue, recordedAt: block.recordedAt, fact: .event(event))]
+            case .readings(let first, let readings):
+                return readings.enumerated().map { i, reading in
+                    let device = directory.deviceName(ofSeries: reading.series)
+                    let fact = Fact.reading(device: device, at: reading.at, value: reading.value)
+                    return Record(position: first.rawValue + UInt64(i), recordedAt: block.recordedAt, fact: fact)
+                }
+            }
+        }
     }
 
     private func checkVerification(_ tally: inout SimulatedRun.Tally) throws {
@@ -183,9 +185,8 @@ struct SimulatedOracle {
     // MARK: Damage
 
     /// Damages a copy of the disk, and looks whether that shows.
-    private func checkDamage(_ tally: inout SimulatedRun.Tally) throws {
+    private func checkDamage(_ records: [Record], _ tally: inout SimulatedRun.Tally) throws {
         var random = run.random
-        let records = try SimulatedOracle.records(run.disk)
         for _ in 0..<2 {
             let damaged = run.disk.copy(seed: random.next())
             guard let damage = SimulatedDamage(damaged, former: run.formerDisk, &random) else { continue }
@@ -206,30 +207,17 @@ struct SimulatedOracle {
             let reader = try EventLogReader(directory: SimulatedServer.directory, fileSystem: damaged)
             try reader.forEachBlock(from: .origin) { block in
                 try block.extend(&directory)
-                for run in block.runs { try expectTrue(run, directory, records) }
+                for record in SimulatedOracle.records(block, directory) {
+                    guard record.position <= records.count, records[Int(record.position) - 1].fact == record.fact else {
+                        throw Misbehaviour("position \(record.position) now reads \(record.fact)")
+                    }
+                }
                 return .proceed
             }
         } catch let error as Misbehaviour {
             throw error
         } catch {
             // Reported.
-        }
-    }
-
-    private func expectTrue(_ run: RecordedRun, _ directory: SeriesDirectory, _ records: [Record]) throws {
-        func expect(_ position: UInt64, _ fact: Fact) throws {
-            guard Int(position) <= records.count, records[Int(position) - 1].fact == fact else {
-                throw Misbehaviour("position \(position) now reads \(fact)")
-            }
-        }
-        switch run {
-        case .event(let position, let event): try expect(position.rawValue, .event(event))
-        case .readings(let first, let readings):
-            for (i, reading) in readings.enumerated() {
-                let device = directory.deviceName(ofSeries: reading.series)
-                let fact = Fact.reading(device: device, at: reading.at, value: reading.value)
-                try expect(first.rawValue + UInt64(i), fact)
-            }
         }
     }
 }
