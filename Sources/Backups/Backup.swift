@@ -102,7 +102,10 @@ package struct Backup {
                 hint: "back up once something was ingested"
             )
         }
-        if let earlier { try check(earlier.document.head, in: reader, upTo: head) }
+        if let earlier {
+            try checkHoles(of: reader, upTo: earlier.document.head.position)
+            try check(earlier.document.head, in: reader, upTo: head)
+        }
         let carrier = SegmentCarrier(
             fileSystem: fileSystem,
             from: source,
@@ -163,6 +166,19 @@ package struct Backup {
                     + "differently. Then \(hint)"
             )
         }
+    }
+
+    /// Refuses to put a hole in the place of what the backup still has.
+    private func checkHoles(of reader: RecordLogReader, upTo last: UInt64) throws {
+        let kept = try RecordLogReader(directory: target.directory, fileSystem: fileSystem).holes()
+        let holes = try reader.holes().filter { $0.lowerBound <= last && !kept.contains($0) }
+        guard let hole = holes.first else { return }
+        throw BackupFault(
+            target.directory,
+            "the log gave up positions \(hole.lowerBound) to \(hole.upperBound), which this backup still has",
+            hint: "keep this backup: it is the only copy. 'meterfold restore' brings them back as far as it reaches; "
+                + "back up what the log is now in another directory"
+        )
     }
 
     /// Refuses a backup that has segments which the log has not.

@@ -26,6 +26,13 @@ struct BlockPart {
                 switch run {
                 case .readings(_, let readings): batch.readings.append(contentsOf: readings)
                 case .event(_, let event): batch.events.append((batch.readings.count, event))
+                case .lost(let positions, _):
+                    throw BackupFault(
+                        layout.log,
+                        "positions \(positions.lowerBound.rawValue) to \(block.lastPosition.rawValue) were given up: "
+                            + "nobody knows what they said, so the log cannot end among them",
+                        hint: "name position \(block.firstPosition.rawValue - 1), or one behind them"
+                    )
                 }
             }
             return .proceed

@@ -64,6 +64,8 @@ final class BlockBodyDecoder {
         /// So many readings that are not wanted.
         case passedOver(Int)
         case event(kind: UInt8, payload: UnsafeRawBufferPointer, MeterEvent)
+        /// What stands for records that were given up.
+        case lost(payload: UnsafeRawBufferPointer, LostRecords)
     }
 
     /// - Parameter scope: the devices whose readings the depth `wanted` is about; nil: that depth is not used.
@@ -154,8 +156,8 @@ final class BlockBodyDecoder {
     ) throws(MalformedBytes) -> Block {
         var reader = ByteReader(body)
         let version = try reader.byte()
-        // What version 1 says version 2 says alike.
-        guard version > 0, version <= BlockBodyEncoder.version else {
+        // What a version says the later ones say alike.
+        guard version > 0, version <= LostRecords.bodyVersion else {
             throw reader.malformed("unknown version \(version)")
         }
         let recordedAt = Instant(milliseconds: try reader.int64())
@@ -183,12 +185,13 @@ final class BlockBodyDecoder {
             series: try DefinitionTables.readSeries(&reader, before: before.series, defining: &segment)
         )
         wanted?.add(block, segment)
-        if depth != .definitions { try decodeRuns(&reader, depth, into: &block) }
+        if depth != .definitions { try decodeRuns(&reader, version, depth, into: &block) }
         return block
     }
 
     private func decodeRuns(
         _ reader: inout ByteReader,
+        _ version: UInt8,
         _ depth: Depth,
         into block: inout Block
     ) throws(MalformedBytes) {
@@ -222,9 +225,15 @@ final class BlockBodyDecoder {
             } else {
                 let byteCount = try reader.count(atMost: reader.remaining, "bytes of an event")
                 let payload = try reader.slice(byteCount)
-                let event = try EventReader.read(kind: kind, payload: payload)
-                block.runs.append(.event(kind: kind, payload: payload, event))
-                recordCount += 1
+                if kind == LostRecords.kind, version >= LostRecords.bodyVersion {
+                    let lost = try LostRecords(payload)
+                    block.runs.append(.lost(payload: payload, lost))
+                    recordCount += lost.count
+                } else {
+                    let event = try EventReader.read(kind: kind, payload: payload)
+                    block.runs.append(.event(kind: kind, payload: payload, event))
+                    recordCount += 1
+                }
             }
         }
         guard reader.isAtEnd else { throw reader.malformed("bytes behind the last run") }
@@ -255,6 +264,7 @@ final class BlockBodyDecoder {
             case .readings(let range): content.readings(records(range))
             case .passedOver: preconditionFailure("a digest of a part of a block")
             case .event(let kind, let payload, _): content.event(kind: kind, payload: payload)
+            case .lost(let payload, _): content.event(kind: LostRecords.kind, payload: payload)
             }
         }
         return content.finish()

@@ -4,7 +4,7 @@ import RecordLog
 /// Reads a log as batches of columns, from its first block on.
 ///
 /// Invariants: `decoder` is behind the last block taken, and `nextPosition` behind its last record; `seriesCount` is
-/// how many series the log has by then.
+/// how many series the log has by then, `registerCount` how many registers.
 package final class ColumnLoader {
     private let log: RecordLogReader
     private let decoder = BlockBodyDecoder()
@@ -12,6 +12,7 @@ package final class ColumnLoader {
     private let last: UInt64
     private var nextPosition: UInt64 = 1
     private var seriesCount = 0
+    private var registerCount = 0
     private var seen = SeenSeries()
 
     /// - Parameters:
@@ -64,12 +65,11 @@ package final class ColumnLoader {
         }
         let block = try decoder.decode(view, body: batch.copy(view.body), depth: .columns)
         let positions = view.firstPosition...view.lastPosition
-        guard block.before.series == seriesCount else {
+        guard block.before.series <= seriesCount, block.before.registers <= registerCount else {
             throw EventStorageError.definitionsMissing(positions: positions)
         }
-        seriesCount = block.after.series
-        seen.define(block.series.count, upTo: seriesCount)
-        for i in block.series.newOrdinals {
+        // Behind records that were given up there are blocks that define what is known already.
+        for i in block.series.newOrdinals where decoder.segment.series.states[i].series >= seriesCount {
             batch.newSeries.append(
                 NewSeries(
                     device: decoder.segment.series.states[i].device,
@@ -77,9 +77,12 @@ package final class ColumnLoader {
                 )
             )
         }
-        for i in block.registers.newOrdinals {
+        for i in block.registers.newOrdinals where decoder.segment.registers.numbers[i] >= registerCount {
             batch.newRegisters.append(decoder.segment.registers.name(decoder.segment.registers.numbers[i]) ?? "")
         }
+        seriesCount = max(seriesCount, block.after.series)
+        registerCount = max(registerCount, block.after.registers)
+        seen.define(block.series.count, upTo: seriesCount)
         do throws(MalformedBytes) {
             try takeRuns(block, into: batch)
         } catch {
@@ -98,6 +101,7 @@ package final class ColumnLoader {
             case .event(_, _, let event):
                 batch.events.append(event)
                 position += 1
+            case .lost(_, let lost): position += UInt64(lost.count)
             case .passedOver(let count):
                 try batch.append(
                     columns.removeFirst(),

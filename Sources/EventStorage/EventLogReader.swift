@@ -72,6 +72,13 @@ package final class EventLogReader {
     /// - Throws: `RecordLogError`.
     package func segments() throws -> [SegmentSummary] { try log.segments() }
 
+    /// The positions of records that were given up, in order.
+    ///
+    /// - Throws: `RecordLogError`.
+    package func holes() throws -> [ClosedRange<Position>] {
+        try log.holes().map { Position($0.lowerBound)...Position($0.upperBound) }
+    }
+
     /// The last position there is now; `.origin` of an empty log.
     ///
     /// - Throws: `RecordLogError`.
@@ -173,6 +180,7 @@ extension SegmentIndexBuilder {
             case .readings(let range): add(decoder.records(range))
             case .passedOver: preconditionFailure("an index of a part of a block")
             case .event(_, _, let event): add(event, segment: decoder.segment)
+            case .lost: break
             }
         }
     }

@@ -42,6 +42,12 @@ package struct RecordedBlock {
             case .event(_, _, let event):
                 if wanted.contains(position) { runs.append(.event(Position(position), event)) }
                 position += 1
+            case .lost(_, let lost):
+                let end = position + UInt64(lost.count)
+                let lower = max(position, wanted.lowerBound)
+                let upper = min(end - 1, wanted.upperBound)
+                if lower <= upper { runs.append(.lost(Position(lower)...Position(upper), lost)) }
+                position = end
             }
         }
         self.runs = runs
@@ -67,6 +73,8 @@ package enum RecordedRun {
     /// Readings in consecutive positions, the first given.
     case readings(Position, UnsafeBufferPointer<ReadingRecord>)
     case event(Position, MeterEvent)
+    /// What was recorded there is lost, and was given up; nobody knows what it said.
+    case lost(ClosedRange<Position>, LostRecords)
 }
 
 /// A series as a segment defines it.

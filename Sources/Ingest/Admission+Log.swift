@@ -51,6 +51,7 @@ extension Admission {
             switch run {
             case .readings(_, let readings): replay(readings, directory: known)
             case .event(_, let event): replay(event, directory: known)
+            case .lost: break
             }
         }
     }

@@ -70,6 +70,7 @@ package final class DeviceExplainer {
                     isNamed = true
                     fold.apply(readings, firstPosition: first, recordedAt: block.recordedAt, directory: directory)
                 case .event(let position, let event): take(event, position, block.recordedAt, directory)
+                case .lost(let positions, _): fold.lose(positions, directory: directory)
                 }
             }
             return .proceed

@@ -43,6 +43,8 @@ package final class Fold {
     var writtenSeriesCount = 0
     /// The last position applied.
     package internal(set) var position = Position.origin
+    /// The positions passed so far that were given up, in order.
+    package internal(set) var holes: [ClosedRange<Position>] = []
     var change = IntervalChange()
     /// When the readings that are being applied were recorded.
     var recordedTimes = RecordedTimes()

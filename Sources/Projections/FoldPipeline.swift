@@ -46,6 +46,9 @@ final class FoldPipeline: @unchecked Sendable {
             case .event(let position, let event):
                 if filling.isFull { handOver(directory) }
                 filling.append(event, position: position, recordedAt: block.recordedAt)
+            case .lost(let positions, _):
+                finish(directory)
+                fold.lose(positions, directory: directory)
             }
         }
     }

@@ -112,4 +112,10 @@ extension Fold {
         grow(to: directory)
         self.position = position
     }
+
+    /// Goes on behind records that were given up; what they said is missing from every row, and `holes` says so.
+    func lose(_ positions: ClosedRange<Position>, directory: SeriesDirectory) {
+        passOver(through: positions.upperBound, directory: directory)
+        holes.append(positions)
+    }
 }

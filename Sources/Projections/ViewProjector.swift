@@ -54,6 +54,7 @@ package final class ViewProjector {
                 fold.applyCounting(readings, firstPosition: first, recordedAt: block.recordedAt, directory: directory)
             case .event(let position, let event):
                 fold.applyCounting(event, position: position, recordedAt: block.recordedAt, directory: directory)
+            case .lost(let positions, _): fold.lose(positions, directory: directory)
             }
         }
     }
@@ -158,6 +159,7 @@ package final class ViewProjector {
         try store.transaction { writer in
             try fold.writeRows(to: writer)
             try writer.setTimeZoneDatabase(zones.version)
+            if !fold.holes.isEmpty { try writer.setHoles(fold.holes) }
             try writer.setCheckpoint(fold.position, chainHead: chain)
         }
         fold.markWritten()

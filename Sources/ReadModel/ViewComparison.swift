@@ -25,7 +25,7 @@ package struct ViewComparison: Hashable, Sendable {
 
     /// Compares every value of every table, its type too, on one snapshot of each store.
     ///
-    /// Of `meta` only the schema version, the checkpoint and whether hours are kept take part.
+    /// Of `meta` only the schema version, the checkpoint, the holes and whether hours are kept take part.
     /// - Parameters:
     ///   - ours: one store.
     ///   - theirs: another store, not the same.
@@ -52,7 +52,7 @@ package struct ViewComparison: Hashable, Sendable {
 
     /// The tables with the number of leading columns that are their key. In each these are the first columns.
     private static let compared: [(name: String, keyCount: Int32, sql: String)] = [
-        ("meta", 1, "WHERE key IN ('schema_version', 'checkpoint', 'hours') ORDER BY key"),
+        ("meta", 1, "WHERE key IN ('schema_version', 'checkpoint', 'hours', 'holes') ORDER BY key"),
         ("device", 1, "ORDER BY device_id"),
         ("series", 1, "ORDER BY series_id"),
         ("consumption_hour", 1, "ORDER BY id"),

@@ -29,6 +29,9 @@ package final class ViewWriter {
         try setMeta(.timeZoneDatabase, version)
     }
 
+    /// The positions of the log that were given up before the checkpoint, in order.
+    package func setHoles(_ holes: [ClosedRange<Position>]) throws { try setMeta(.holes, ViewMeta.text(holes)) }
+
     /// Says for good that these views suppose something in place of the log: they are no data directory's.
     package func setWhatIf(_ words: String) throws { try setMeta(.whatIf, words) }
 

@@ -28,6 +28,8 @@ package struct LogFinding: Sendable, Hashable, CustomStringConvertible {
         case tornTail = "torn-tail"
         /// A segment whose sealing had not come to its end.
         case unfinishedSeal = "unfinished-seal"
+        /// Records that are lost and were given up.
+        case hole
         /// A file that does not belong in `log/`.
         case strayFile = "stray-file"
     }

@@ -31,7 +31,7 @@ extension RecordLogReader {
             return .proceed
         }
         guard head.position > 0 else { return nil }
-        head.log = try firstChain()
+        head.log = try look(at: 1)?.chain ?? .zero
         return head
     }
 
@@ -39,33 +39,23 @@ extension RecordLogReader {
     ///
     /// - Throws: `RecordLogError`.
     package func chain(at position: UInt64) throws -> Digest32? {
-        guard position > 0 else { return nil }
-        var chain: Digest32?
-        try forEachBlock(from: position) { block in
-            if block.lastPosition == position { chain = block.chain }
-            return .stop
+        guard position > 0, let found = try look(at: position), found.positions.upperBound == position else {
+            return nil
         }
-        return chain
+        return found.chain
     }
 
     /// The positions of the block that holds a position; `nil` if the log ends before it.
     ///
     /// - Throws: `RecordLogError`.
-    package func block(holding position: UInt64) throws -> ClosedRange<UInt64>? {
-        var found: ClosedRange<UInt64>?
+    package func block(holding position: UInt64) throws -> ClosedRange<UInt64>? { try look(at: position)?.positions }
+
+    private func look(at position: UInt64) throws -> (positions: ClosedRange<UInt64>, chain: Digest32)? {
+        var found: (positions: ClosedRange<UInt64>, chain: Digest32)?
         try forEachBlock(from: position) { block in
-            found = block.firstPosition...block.lastPosition
+            found = (block.firstPosition...block.lastPosition, block.chain)
             return .stop
         }
         return found
-    }
-
-    private func firstChain() throws -> Digest32 {
-        var chain = Digest32.zero
-        try forEachBlock(from: 1) { block in
-            chain = block.chain
-            return .stop
-        }
-        return chain
     }
 }

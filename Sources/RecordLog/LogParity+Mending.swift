@@ -186,43 +186,9 @@ extension LogParity {
     private func putInPlace(_ examination: Examination, at time: String) throws(RecordLogError) -> ParityVerdict {
         var verdict = examination.verdict
         let memory = examination.buffer.reserve(examination.liveByteCount)
-        try writeMended(UnsafeRawBufferPointer(memory))
-        try makeDirectory(paths.damaged)
-        let taken = try names(inDirectory: paths.damaged)
-        var kept = "\(verdict.segment).\(time)"
-        var number = 2
-        while taken.contains(kept) {
-            kept = "\(verdict.segment).\(time)-\(number)"
-            number += 1
-        }
-        let path = paths.log + "/" + verdict.segment
-        try fileSystem.link(path, to: paths.damaged + "/" + kept)
-        try fileSystem.syncDirectory(paths.damaged)
-        try fileSystem.rename(paths.segmentInMending, to: path)
-        try fileSystem.syncDirectory(paths.log)
-        try fileSystem.syncDirectory(paths.parity)
+        let replacement = SegmentReplacement(fileSystem: fileSystem, paths: paths)
+        verdict.keptAs = try replacement.replace(verdict.segment, by: UnsafeRawBufferPointer(memory), at: time)
         verdict.state = .repaired
-        verdict.keptAs = paths.damaged + "/" + kept
         return verdict
-    }
-
-    /// Writes a repaired segment under a name of its own, makes it durable, and reads it back.
-    private func writeMended(_ bytes: UnsafeRawBufferPointer) throws(RecordLogError) {
-        try removeLeftOver(paths.segmentInMending)
-        let file = try fileSystem.open(paths.segmentInMending, mode: .create)
-        defer { file.close() }
-        try file.write(bytes, at: 0)
-        try file.sync()
-        try file.dropCache()
-        let window = ByteBuffer()
-        var offset = 0
-        while offset < bytes.count {
-            let count = min(1 << 20, bytes.count - offset)
-            let target = window.reserve(count)
-            guard try file.read(into: target, at: offset) == count,
-                UnsafeRawBufferPointer(target).elementsEqual(bytes[offset..<offset + count])
-            else { throw .inputOutput("what was written reads back otherwise", path: paths.segmentInMending) }
-            offset += count
-        }
     }
 }

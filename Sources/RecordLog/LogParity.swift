@@ -32,7 +32,7 @@ package struct LogParity: Sendable {
     /// - Returns: Their names, in order.
     /// - Throws: `notFound` if there is no log; `inputOutput`.
     package func segmentsWithoutParity(from position: UInt64 = 0) throws(RecordLogError) -> [String] {
-        let there = Set(try names(inDirectory: paths.parity))
+        let there = Set(try fileSystem.namesIfAny(inDirectory: paths.parity))
         return try sealedSegments().filter { name in
             (SegmentListing.firstPosition(ofName: name) ?? 0) >= position
                 && !there.contains(ParityFile.name(ofSegment: name))
@@ -55,7 +55,7 @@ package struct LogParity: Sendable {
 
     /// Does something that nobody else may do meanwhile.
     func locked<Result>(_ body: () throws(RecordLogError) -> Result) throws(RecordLogError) -> Result {
-        try makeDirectory(paths.parity)
+        try fileSystem.makeDirectoryIfMissing(paths.parity, in: paths.directory)
         let lock: any FileLock
         do throws(RecordLogError) {
             lock = try fileSystem.lock(paths.parityLock, holder: holder)
@@ -105,35 +105,11 @@ package struct LogParity: Sendable {
 
     /// Writes a new file and makes it durable; its name is not.
     private func write(_ bytes: [UInt8], as path: String) throws(RecordLogError) {
-        try removeLeftOver(path)
+        try fileSystem.removeIfAny(path)
         let file = try fileSystem.open(path, mode: .create)
         defer { file.close() }
         try file.write(bytes, at: 0)
         try file.sync()
-    }
-
-    /// Takes away a name that a crash left. Its file is not written to: it may have got its other name already.
-    func removeLeftOver(_ path: String) throws(RecordLogError) {
-        do throws(RecordLogError) { try fileSystem.remove(path) } catch  where error.code == .notFound {}
-    }
-
-    /// Makes a directory of the data directory durably, if it is missing.
-    func makeDirectory(_ path: String) throws(RecordLogError) {
-        do throws(RecordLogError) {
-            _ = try fileSystem.names(inDirectory: path)
-        } catch  where error.code == .notFound {
-            try fileSystem.makeDirectory(path)
-            try fileSystem.syncDirectory(paths.directory)
-        }
-    }
-
-    /// The names in a directory; none if it is missing.
-    func names(inDirectory path: String) throws(RecordLogError) -> [String] {
-        do throws(RecordLogError) {
-            return try fileSystem.names(inDirectory: path)
-        } catch  where error.code == .notFound {
-            return []
-        }
     }
 
     // MARK: Neighbours

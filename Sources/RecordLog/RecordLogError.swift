@@ -113,7 +113,7 @@ extension RecordLogError {
             message,
             place: LogPlace(file: file, byteOffset: byteOffset, positions: positions),
             hint: "nothing was changed; 'verify' has the full list, 'verify --repair' rebuilds what parity reaches, "
-                + "the rest is in a backup"
+                + "the rest is in a backup; 'log give-up' goes on without it"
         )
     }
 

@@ -4,6 +4,8 @@ package struct BlockView {
     package let segmentID: UInt64
     /// Whether it is the first of its segment, where a decoder with state begins afresh.
     package let isFirstInSegment: Bool
+    /// Whether it stands in the place of records that were given up.
+    package let isHole: Bool
     /// The position of its first record.
     package let firstPosition: UInt64
     /// The number of its records, at least 1.
@@ -17,6 +19,20 @@ package struct BlockView {
 
     /// The position of its last record.
     package var lastPosition: UInt64 { firstPosition + UInt64(recordCount) - 1 }
+}
+
+extension BlockView {
+    init(_ header: BlockHeader, body: UnsafeRawBufferPointer) {
+        self.init(
+            segmentID: header.segmentID,
+            isFirstInSegment: header.offset == SegmentHeader.byteCount,
+            isHole: header.isHole,
+            firstPosition: header.firstPosition,
+            recordCount: Int(header.recordCount),
+            chain: header.chain,
+            body: body
+        )
+    }
 }
 
 /// Whether to go on to the next block.
@@ -205,6 +221,22 @@ package final class RecordLogReader {
         return tail.callerIndex
     }
 
+    /// The positions of records that were given up, in order.
+    ///
+    /// Costs a few small reads for each sealed segment: a hole is the last block of its segment.
+    ///
+    /// - Throws: `RecordLogError`.
+    package func holes() throws(RecordLogError) -> [ClosedRange<UInt64>] {
+        try refresh()
+        var holes: [ClosedRange<UInt64>] = []
+        for name in listing.names {
+            let segment = try SegmentFile(fileSystem, directory: directory, name: name)
+            defer { segment.file.close() }
+            if let header = try segment.lastBlock(), header.isHole { holes.append(header.positions) }
+        }
+        return holes
+    }
+
     private func refresh() throws(RecordLogError) {
         listing = try SegmentListing(fileSystem, directory: directory)
     }
@@ -222,14 +254,7 @@ package final class RecordLogReader {
                 positions: header.positions
             )
         }
-        return BlockView(
-            segmentID: header.segmentID,
-            isFirstInSegment: header.offset == SegmentHeader.byteCount,
-            firstPosition: header.firstPosition,
-            recordCount: Int(header.recordCount),
-            chain: header.chain,
-            body: body
-        )
+        return BlockView(header, body: body)
     }
 
     private func endError(nextPosition: UInt64, last: UInt64) -> RecordLogError {

@@ -14,6 +14,8 @@ package struct VerificationReport: Sendable {
     package var liveByteCount = 0
     /// Bytes of pre-written space.
     package var prewrittenByteCount = 0
+    /// The positions of records that were given up, in order.
+    package var holes: [ClosedRange<UInt64>] = []
     /// The last position; 0 for an empty log.
     package var head: UInt64 = 0
     /// The chain value after the last sound block.
@@ -249,7 +251,8 @@ package struct RecordLogVerification {
     private mutating func note(_ header: BlockHeader) {
         if header.firstPosition == 1 { report.firstChain = header.chain }
         guard chainPositions.contains(header.lastPosition) else { return }
-        report.chains[header.lastPosition] = .init(chain: header.chain, isProved: !report.hasDamage)
+        let isProved = !report.hasDamage && report.holes.isEmpty
+        report.chains[header.lastPosition] = .init(chain: header.chain, isProved: isProved)
     }
 
     private mutating func checkContent(
@@ -263,20 +266,17 @@ package struct RecordLogVerification {
             let text = "a block's body does not decompress"
             return add(.damage, .block, segment.name, header.offset, header.positions, text)
         }
-        let view = BlockView(
-            segmentID: header.segmentID,
-            isFirstInSegment: header.offset == SegmentHeader.byteCount,
-            firstPosition: header.firstPosition,
-            recordCount: Int(header.recordCount),
-            chain: header.chain,
-            body: body
-        )
         let digest: Digest32
         do {
-            digest = try contentDigest(view)
+            digest = try contentDigest(BlockView(header, body: body))
         } catch {
             let text = "a block's content cannot be understood: \(error)"
             return add(.damage, .content, segment.name, header.offset, header.positions, text)
+        }
+        if header.isHole {
+            report.holes.append(header.positions)
+            let text = "these records are lost and were given up; the chain is not proved across them"
+            return add(.notice, .hole, segment.name, header.offset, header.positions, text)
         }
         // Behind damage there is no chain value to start from; the next block is checked again from this one's.
         guard let chainBefore else { return }

@@ -147,6 +147,34 @@ struct SegmentFile {
         }
     }
 
+    /// The header of the last block of a sealed segment; nil where it is not sealed or damaged.
+    func lastBlock() throws(RecordLogError) -> BlockHeader? {
+        guard let footer else { return nil }
+        // Its entry alone, if it can be had without the whole index: the header that it leads to has its own checksum.
+        let start = try file.bytes(at: footer.indexOffset, count: IndexHeader.byteCount)
+        let index = start.withUnsafeBytes {
+            IndexHeader.decode($0, at: 0, segmentID: header.segmentID, offset: footer.indexOffset)
+        }
+        guard let index, index.blockCount == footer.blockCount else { return nil }
+        if index.mask == 0 {
+            let place = footer.indexOffset + IndexHeader.byteCount + (index.blockCount - 1) * BlockEntry.byteCount
+            let entry = try file.bytes(at: place, count: BlockEntry.byteCount)
+            let offset = entry.count == BlockEntry.byteCount ? entry.withUnsafeBytes { $0.load(UInt32.self, at: 0) } : 0
+            return try block(at: Int(offset), before: footer)
+        }
+        guard let entry = try sealedTail()?.entries.last else { return nil }
+        return try block(at: entry.offset, before: footer)
+    }
+
+    /// The header at an offset, if it is that of the last block.
+    private func block(at offset: Int, before footer: SegmentFooter) throws(RecordLogError) -> BlockHeader? {
+        let bytes = try file.bytes(at: offset, count: BlockHeader.byteCount)
+        let block = bytes.withUnsafeBytes {
+            BlockHeader.decode($0, at: 0, segmentID: header.segmentID, offset: offset)
+        }
+        return block?.end == footer.indexOffset ? block : nil
+    }
+
     func summary(lastPosition: UInt64?, blockCount: Int, liveByteCount: Int, chain: Digest32) -> SegmentSummary {
         SegmentSummary(
             file: name,

@@ -105,9 +105,12 @@ struct BlockHeader: Sendable, Equatable {
 
     static let storedAsIs: UInt8 = 0
     static let lz4: UInt8 = 1
+    private static let holeFlag: UInt8 = 1
 
     var compression: UInt8
     var mask: UInt8
+    /// Whether it stands in the place of records that were given up; then its chain value is not computed from them.
+    var isHole = false
     var segmentID: UInt64
     var offset: Int
     var recordCount: UInt32
@@ -129,7 +132,7 @@ struct BlockHeader: Sendable, Equatable {
         bytes.store(formatVersion, at: 4)
         bytes.store(compression, at: 5)
         bytes.store(mask, at: 6)
-        bytes.store(UInt8(0), at: 7)
+        bytes.store(isHole ? Self.holeFlag : 0, at: 7)
         bytes.store(segmentID, at: 8)
         bytes.store(UInt32(offset), at: 16)
         bytes.store(recordCount, at: 20)
@@ -149,13 +152,14 @@ struct BlockHeader: Sendable, Equatable {
         offset: Int
     ) -> BlockHeader? {
         guard bytes.holdsStructure(mark: Mark.blockWord, at: index, byteCount: byteCount),
-            bytes[index + 4] == formatVersion, bytes[index + 7] == 0,
+            bytes[index + 4] == formatVersion, bytes[index + 7] <= holeFlag,
             bytes.load(UInt64.self, at: index + 8) == segmentID,
             bytes.load(UInt32.self, at: index + 16) == offset
         else { return nil }
         let header = BlockHeader(
             compression: bytes[index + 5],
             mask: bytes[index + 6],
+            isHole: bytes[index + 7] == holeFlag,
             segmentID: segmentID,
             offset: offset,
             recordCount: bytes.load(UInt32.self, at: index + 20),

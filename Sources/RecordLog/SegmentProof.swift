@@ -77,22 +77,16 @@ struct SegmentProof {
                     header: block
                 )
             else { throw Flaw(text: "the block at byte \(entry.offset) does not decompress") }
-            let view = BlockView(
-                segmentID: block.segmentID,
-                isFirstInSegment: block.offset == SegmentHeader.byteCount,
-                firstPosition: block.firstPosition,
-                recordCount: Int(block.recordCount),
-                chain: block.chain,
-                body: body
-            )
-            guard let digest = try? contentDigest(view) else {
+            guard let digest = try? contentDigest(BlockView(block, body: body)) else {
                 throw Flaw(text: "the content of the block at byte \(entry.offset) cannot be understood")
             }
-            chain = chain.appending(
+            // Across records that are lost nothing proves the chain; it goes on as the next segment says.
+            let next = chain.appending(
                 firstPosition: block.firstPosition,
                 recordCount: block.recordCount,
                 contentDigest: digest
             )
+            chain = block.isHole ? block.chain : next
             guard chain == block.chain else {
                 throw Flaw(text: "the chain does not prove the content of the block at byte \(entry.offset)")
             }

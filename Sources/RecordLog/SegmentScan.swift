@@ -51,6 +51,23 @@ struct SegmentScan {
         end = Self.endState(segment, at: endOffset, nextPosition: nextPosition, segmentID: header.segmentID)
     }
 
+    /// The number of the segment that bytes are, by its header or else by the first valid header of a block in it; nil
+    /// where none is left.
+    static func segmentID(of segment: UnsafeRawBufferPointer) -> UInt64? {
+        if segment.count >= SegmentHeader.byteCount, case .header(let header) = SegmentHeader.decode(segment) {
+            return header.segmentID
+        }
+        var offset = 0
+        while offset + BlockHeader.byteCount <= segment.count {
+            if segment[offset] == Mark.block[0] {
+                let id = segment.load(UInt64.self, at: offset + 8)
+                if BlockHeader.decode(segment, at: offset, segmentID: id, offset: offset) != nil { return id }
+            }
+            offset += 1
+        }
+        return nil
+    }
+
     /// The header of the sound block at `offset`; `nil` if there is none.
     static func soundBlock(_ segment: UnsafeRawBufferPointer, at offset: Int, segmentID: UInt64) -> BlockHeader? {
         guard let header = BlockHeader.decode(segment, at: offset, segmentID: segmentID, offset: offset),

@@ -12,7 +12,7 @@ package struct HeadVerdict: Sendable, Hashable {
         case otherLog = "other-log"
         /// Something up to the head's position is not what it was.
         case altered
-        /// The log is damaged before the head, so that the chain proves nothing there.
+        /// The log is damaged before the head, or records there were given up, so that the chain does not prove all.
         case unproved
     }
 
@@ -58,7 +58,8 @@ package struct HeadVerdict: Sendable, Hashable {
         if report.hasDamage, report.firstChain == .zero {
             return verdict(.unproved, concerned, "the log's first block is damaged")
         }
-        guard report.firstChain == head.log else {
+        let holes = report.holes.filter { $0.lowerBound <= head.position }
+        guard report.firstChain == head.log || holes.first?.lowerBound == 1 else {
             return verdict(
                 .otherLog,
                 concerned,
@@ -74,6 +75,9 @@ package struct HeadVerdict: Sendable, Hashable {
                     + "were there and are gone, or this is an older copy of the log"
             )
         }
+        if let hole = holes.last, hole.contains(head.position) {
+            return verdict(.unproved, hole, "positions \(hole.lowerBound) to \(hole.upperBound) were given up")
+        }
         guard let found = report.chains[head.position] else {
             return verdict(
                 .altered,
@@ -88,6 +92,14 @@ package struct HeadVerdict: Sendable, Hashable {
                 concerned,
                 "the chain is another at position \(head.position): events in \(range) were altered, dropped, added or "
                     + "put in another order"
+            )
+        }
+        if let hole = holes.last, !report.hasDamage {
+            return verdict(
+                .unproved,
+                1...hole.upperBound,
+                "positions \(hole.lowerBound) to \(hole.upperBound) were given up; what is behind them is as it was, what "
+                    + "is before them this head does not prove"
             )
         }
         guard found.isProved else {

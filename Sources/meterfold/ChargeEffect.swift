@@ -87,6 +87,7 @@ struct ChargeEffect {
                 switch run {
                 case .event(let position, let event):
                     fold.apply(event, position: position, recordedAt: block.recordedAt, directory: known)
+                case .lost: break
                 case .readings(let first, let readings):
                     var start = 0
                     while start < readings.count {

@@ -8,9 +8,10 @@ struct LogCommand: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "log",
-        abstract: "Looks inside the log; reads only.",
+        abstract: "Looks inside the log, exports its head, and gives up what is lost of it.",
         subcommands: [
             ListCommand.self, ShowCommand.self, StatsCommand.self, LogHeadCommand.self, KeyGenerationCommand.self,
+            GiveUpCommand.self,
         ]
     )
 
@@ -78,6 +79,7 @@ struct LogCommand: ParsableCommand {
                     switch run {
                     case .readings(_, let records): readings += records.count
                     case .event(_, let event): kinds[event.name, default: 0] += 1
+                    case .lost(_, let lost): kinds["lost (\(lost.reason))", default: 0] += lost.count
                     }
                 }
                 table.add([
@@ -107,8 +109,15 @@ struct LogCommand: ParsableCommand {
             let reader = try EventLogReader(directory: location.data)
             let segments = try reader.segments()
             var readings: UInt64 = 0
+            var lost: UInt64 = 0
             try reader.forEachBlock(from: Position(1)) { block in
-                for case .readings(_, let records) in block.runs { readings += UInt64(records.count) }
+                for run in block.runs {
+                    switch run {
+                    case .readings(_, let records): readings += UInt64(records.count)
+                    case .lost(_, let records): lost += UInt64(records.count)
+                    case .event: break
+                    }
+                }
                 return .proceed
             }
             let head = segments.compactMap(\.lastPosition).last ?? 0
@@ -121,6 +130,7 @@ struct LogCommand: ParsableCommand {
                 line.add("head", Int64(head))
                 line.add("events", Int64(head))
                 line.add("readings", Int64(readings))
+                if lost > 0 { line.add("lost", Int64(lost)) }
                 line.add("segments", segments.count)
                 line.add("blocks", segments.reduce(0) { $0 + $1.blockCount })
                 line.add("bytes", bytes)
@@ -131,7 +141,8 @@ struct LogCommand: ParsableCommand {
             }
             Terminal.print("head           \(head)")
             Terminal.print("readings       \(readings)")
-            Terminal.print("other events   \(head - readings)")
+            Terminal.print("other events   \(head - readings - lost)")
+            if lost > 0 { Terminal.print("given up       \(lost)") }
             Terminal.print("segments       \(segments.count)")
             Terminal.print("blocks         \(segments.reduce(0) { $0 + $1.blockCount })")
             Terminal.print("bytes          \(bytes) (and \(reserved) pre-written)")

@@ -77,7 +77,7 @@ struct ParityUpkeep {
     private static let retryMicroseconds: UInt32 = 100_000
 
     /// An instant in a file's name: `20260105T120000Z`.
-    private static func nameText(_ instant: Instant) -> String {
+    static func nameText(_ instant: Instant) -> String {
         Instant(milliseconds: instant.milliseconds / 1000 * 1000).rfc3339.filter { $0 != "-" && $0 != ":" }
     }
 }

@@ -54,6 +54,7 @@ struct QueryCommand: ParsableCommand {
         let zones = FoundationZoneSource()
         let query = ViewQuery(view, device: device, from: try bound(from, "--from"), to: try bound(to, "--to"))
         let store = try openStore(directory, zones)
+        HoleText.tell(try store.read { try $0.meta() }.holes)
         let sink = format.makeSink { Terminal.write($0) }
         try store.read { try $0.run(query, zones: zones, into: sink) }
         try store.close()

@@ -134,6 +134,7 @@ struct ReplayCommand: ParsableCommand {
             text.flatMap { LocalDate($0).map { .day($0) } ?? Instant(text: $0).map { .instant($0) } }
         }
         let path = location.data
+        HoleText.tell(try EventLogReader(directory: path).holes(), through: toPosition.map { Position($0) })
         let run = SummaryRun(
             zones: FoundationZoneSource(),
             threadCount: max(1, ProcessInfo.processInfo.activeProcessorCount)
@@ -231,6 +232,7 @@ struct ReplayOutput {
                     filter.accepts(device: name), filter.matches(event.time)
                 else { continue }
                 encoder.append(event, record: record(position, block))
+            case .lost(let positions, let lost): Terminal.error("meterfold: \(HoleText(positions)): \(lost.reason)")
             }
         }
         if encoder.bytes.count + rows.bytes.count >= ReplayOutput.pieceByteCount { flush() }

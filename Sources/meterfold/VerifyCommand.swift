@@ -112,7 +112,8 @@ struct VerifyCommand: ParsableCommand {
         let words =
             isDamaged(report, parity)
             ? "DAMAGED" : !heads.areProved ? "ALTERED" : laws.findings.isEmpty ? "sound" : "VIOLATED"
-        Terminal.print(words)
+        let lost = log.holes.reduce(0) { $0 + UInt64($1.count) }
+        Terminal.print(words + (lost == 0 ? "" : ", but for \(lost) records that were given up"))
     }
 
     private func printJSON(
@@ -129,6 +130,7 @@ struct VerifyCommand: ParsableCommand {
         line.add("events", Int64(report.log.recordCount))
         line.add("blocks", report.log.blockCount)
         line.add("segments", report.log.segmentCount)
+        line.add("lost", Int64(report.log.holes.reduce(0) { $0 + UInt64($1.count) }))
         line.add("bytes", report.log.liveByteCount)
         line.add("prewrittenBytes", report.log.prewrittenByteCount)
         line.add("seconds", raw: "\(SecondsText(seconds))")

@@ -90,6 +90,11 @@ enum Views {
                 because: "the time-zone database is now \(zones.version)"
             )
         }
+        let holes = try EventLogReader(directory: directory.path).holes()
+        if meta.holes != holes.filter({ $0.lowerBound <= meta.checkpoint }) {
+            try store.close()
+            return try remake(directory, configuration, because: "other positions of the log are given up now")
+        }
         if meta.hoursAreOn, !configuration.keepsHours { try store.transaction { try $0.turnHoursOff() } }
         if !meta.hoursAreOn, configuration.keepsHours {
             try store.close()

@@ -151,6 +151,7 @@ private struct LoggedDeclarations {
             try block.extend(&known)
             for run in block.runs {
                 switch run {
+                case .lost: break
                 case .readings(_, let readings): admission.replay(readings, directory: known)
                 case .event(_, let event):
                     admission.replay(event, directory: known)

@@ -116,6 +116,7 @@ final class Stage {
                         lines.append("\(number) \(recorded) \(name) \(register) \(reading.at) \(reading.value)")
                     }
                 case .event(let position, let event): lines.append("\(position.rawValue) \(recorded) \(event)")
+                case .lost(let positions, _): lines.append("lost \(positions)")
                 }
             }
             return .proceed

@@ -18,6 +18,7 @@ struct EncodedBlock {
                 BlockView(
                     segmentID: 1,
                     isFirstInSegment: isFirstInSegment,
+                    isHole: false,
                     firstPosition: firstPosition,
                     recordCount: recordCount,
                     chain: .zero,
@@ -85,6 +86,7 @@ func batch(_ block: BlockBodyDecoder.Block, _ decoder: BlockBodyDecoder) -> Even
         case .readings(let range): batch.readings.append(contentsOf: decoder.records(range))
         case .passedOver: break
         case .event(_, _, let event): batch.events.append((batch.readings.count, event))
+        case .lost: Issue.record("nothing was given up")
         }
     }
     return batch

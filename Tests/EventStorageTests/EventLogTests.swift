@@ -66,6 +66,22 @@ final class LogUnderTest {
         )
     }
 
+    /// Appends random items, their devices and series numbered in order of arrival, as admission does it.
+    func appendAdmitted(maximumCount: Int64 = 200) throws {
+        var batch = EventBatch()
+        for _ in 0..<items.number(1...maximumCount) {
+            guard items.generator.chance(5) else {
+                batch.readings.append(items.reading())
+                continue
+            }
+            var event = items.event()
+            while event.register == "" { event = items.event() }
+            items.directory.enter(event)
+            batch.events.append((batch.readings.count, event))
+        }
+        try append(batch)
+    }
+
     /// Each run holds the readings sent, by device, those of one device in order.
     private func checkOrder(_ sent: EventBatch, _ sorted: EventBatch) {
         sent.forEachRun(
@@ -103,6 +119,7 @@ final class LogUnderTest {
                 case .event(let position, let event):
                     #expect(position == expected)
                     read.append(.event(event))
+                case .lost: Issue.record("nothing was given up")
                 }
             }
             #expect(block.lastPosition.rawValue == max(1, from) + UInt64(read.count) - 1)

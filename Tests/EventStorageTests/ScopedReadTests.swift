@@ -35,6 +35,7 @@ struct ScopedReadTests {
                     #expect(position.rawValue >= next)
                     delivered.items[position.rawValue] = .event(event)
                     next = position.rawValue + 1
+                case .lost(let positions, _): next = positions.upperBound.rawValue + 1
                 }
             }
             return .proceed
@@ -63,28 +64,13 @@ struct ScopedReadTests {
                         delivered.items[first.rawValue + UInt64(i)] = .reading(reading)
                     }
                 case .event(let position, let event): delivered.items[position.rawValue] = .event(event)
+                case .lost: break
                 }
             }
             return .proceed
         }
         delivered.counts = DefinitionCounts(directory)
         return delivered
-    }
-
-    /// Appends random items, their devices and series numbered in order of arrival, as admission does it.
-    private func appendBatch(to log: LogUnderTest) throws {
-        var batch = EventBatch()
-        for _ in 0..<log.items.number(1...200) {
-            guard log.items.generator.chance(5) else {
-                batch.readings.append(log.items.reading())
-                continue
-            }
-            var event = log.items.event()
-            while event.register == "" { event = log.items.event() }
-            log.items.directory.enter(event)
-            batch.events.append((batch.readings.count, event))
-        }
-        try log.append(batch)
     }
 
     private func randomScope(_ log: LogUnderTest) -> DeviceScope {
@@ -111,7 +97,7 @@ struct ScopedReadTests {
         let log = try LogUnderTest(seed: seed, segmentByteCount: seed % 3 == 0 ? 6 << 10 : 24 << 10)
         log.items.deviceLimit = seed % 2 == 0 ? 12 : 60
         for _ in 0..<24 {
-            try appendBatch(to: log)
+            try log.appendAdmitted()
             if log.items.generator.chance(5) { try log.writer.roll() }
         }
         #expect(try log.reader().segments().count > 1)
@@ -126,7 +112,7 @@ struct ScopedReadTests {
         let log = try LogUnderTest(seed: seed, segmentByteCount: 8 << 10)
         log.items.deviceLimit = 30
         // First all of the fleet speaks, then a part of the fleet speaks at a time.
-        for _ in 0..<4 { try appendBatch(to: log) }
+        for _ in 0..<4 { try log.appendAdmitted() }
         for round in 0..<60 {
             var batch = EventBatch()
             while batch.readings.count < 60 {

@@ -63,6 +63,7 @@ enum FuzzedLog {
                 for run in block.runs {
                     switch run {
                     case .event(let position, let event): found.append("\(position.rawValue) \(event)")
+                    case .lost(let positions, let lost): found.append("\(positions) \(lost)")
                     case .readings(let first, let readings):
                         for (i, reading) in readings.enumerated() {
                             let name = known.deviceName(ofSeries: reading.series)

@@ -86,6 +86,7 @@ final class LiveReceiver: @unchecked Sendable {
                     switch run {
                     case .readings(_, let readings): admission.replay(readings, directory: known)
                     case .event(_, let event): admission.replay(event, directory: known)
+                    case .lost: break
                     }
                 }
                 return .proceed

@@ -200,6 +200,35 @@ final class Pipeline {
         admission.adopt(directory)
     }
 
+    /// Damages some segments of the log beyond repair, gives up what is lost, and goes on as a new process does.
+    ///
+    /// - Returns: the positions that were given up.
+    func loseSegments(_ random: inout TestRandom) throws -> [ClosedRange<Position>] {
+        let head = writer.head
+        writer.close()
+        let segments = try makeReader().segments()
+        for _ in 0...random.int(0...2) {
+            let path = "data/log/" + random.pick(segments).file
+            guard var content = fileSystem.content(of: path) else { continue }
+            let start = Int(random.int(100...Int64(content.count - 1)))
+            for i in start..<min(content.count, start + 200) { content[i] = 0xAA }
+            fileSystem.setContent(content, of: path)
+        }
+        let holes = try EventLogHoles(directory: "data", fileSystem: fileSystem, holder: "test")
+        while let loss = try holes.losses(expectedHead: head).first {
+            _ = try holes.giveUp(
+                loss,
+                through: Position(loss.positions?.upperBound ?? 0),
+                recordedBy: "test",
+                now: testRecordedAt,
+                keptAs: "kept"
+            )
+        }
+        holes.close()
+        try restart(keepingStore: false)
+        return try makeReader().holes()
+    }
+
     private func load(_ scope: DeviceScope) throws {
         projector = ViewProjector(store: store, zones: testZones, scope: scope)
         let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
@@ -225,6 +254,7 @@ final class Pipeline {
             switch run {
             case .readings(_, let readings): admission.replay(readings, directory: directory)
             case .event(_, let event): admission.replay(event, directory: directory)
+            case .lost: break
             }
         }
     }

@@ -109,7 +109,8 @@ struct Trial {
         return (pipeline, outcomes)
     }
 
-    private func tell(_ line: String, _ outcome: LineOutcome, _ oracle: inout ReferenceFold) -> String? {
+    /// Tells the oracle of a line; how it judges otherwise, or nil.
+    func tell(_ line: String, _ outcome: LineOutcome, _ oracle: inout ReferenceFold) -> String? {
         let position: Int
         if case .accepted(let given) = outcome { position = Int(given) } else { position = 1_000_000 + oracle.head }
         let judged = oracle.ingest(

@@ -53,6 +53,11 @@ public struct ReferenceFold: Sendable {
         }
     }
 
+    /// Goes on as if the events at these positions were not known.
+    public mutating func forget(_ positions: ClosedRange<Int>) {
+        log.removeAll { positions.contains($0.position) }
+    }
+
     private func read(_ line: String, recordedAt: Instant) throws(Refusal) -> (event: Event, unit: MeterUnit?) {
         var reader = try LineReader(line, admission, recordedAt: recordedAt, defaults: defaults)
         let event = try reader.read()

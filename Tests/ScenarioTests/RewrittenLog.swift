@@ -24,6 +24,7 @@ struct RewrittenLog {
                 switch run {
                 case .readings(_, let readings): batch.readings.append(contentsOf: readings)
                 case .event(_, let event): batch.events.append((batch.readings.count, event))
+                case .lost: preconditionFailure("a log with holes")
                 }
             }
             blocks.append(Block(batch: batch, recordedAt: block.recordedAt, recordedBy: block.recordedBy))

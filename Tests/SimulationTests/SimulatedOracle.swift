@@ -49,6 +49,7 @@ struct SimulatedOracle {
     private static func records(_ block: RecordedBlock, _ directory: SeriesDirectory) -> [Record] {
         block.runs.flatMap { run -> [Record] in
             switch run {
+            case .lost: preconditionFailure("nothing is given up here")
             case .event(let position, let event):
                 return [Record(position: position.rawValue, recordedAt: block.recordedAt, fact: .event(event))]
             case .readings(let first, let readings):

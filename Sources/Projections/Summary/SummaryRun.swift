@@ -308,6 +308,7 @@ package struct SummaryRun {
                 case .event(let position, let event):
                     guard SummaryDeclarations.bears(event) else { continue }
                     exact.apply(event, position: position, recordedAt: block.recordedAt, directory: directory)
+                case .lost: break
                 }
             }
             return .proceed

@@ -24,6 +24,8 @@ final class LiveCore: Sendable {
     let feed: FeedRing
     let follower: LiveFollower
     let logger: Logger
+    /// Records of the log that were given up.
+    let lostEventCount: UInt64
     private let writer: WriterBox
     private let store: Mutex<ViewStore>
     private let failures: FailureBox
@@ -69,12 +71,16 @@ final class LiveCore: Sendable {
         self.failures = failures
         let head = writer.head
         let store = try Views.open(directory, configuration, head: head, chain: writer.chain, zones: zones)
+        let reader = try EventLogReader(directory: directory.path)
+        let holes = try reader.holes()
+        lostEventCount = holes.reduce(0) { $0 + $1.upperBound.rawValue - $1.lowerBound.rawValue + 1 }
+        for hole in holes { logger.warning("the log has a hole", metadata: ["text": "\(HoleText(hole))"]) }
         let checkpoint = try store.read { try $0.meta().checkpoint }
         feed = FeedRing(capacity: LiveCore.feedCapacity, from: checkpoint)
         follower = LiveFollower(feed: feed, logger: logger, onFailure: { failures.note($0) })
         projector = LiveProjector(
             ViewProjector(store: store, zones: zones),
-            reader: try EventLogReader(directory: directory.path),
+            reader: reader,
             checkpoint: checkpoint,
             head: head,
             follower: follower

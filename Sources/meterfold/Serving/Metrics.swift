@@ -65,6 +65,7 @@ final class Metrics: ServerState {
         )
         text.gauge("meterfold_queue_bytes", "Bytes received and not yet taken in.", "\(core.intake.waitingByteCount)")
         text.gauge("meterfold_log_position", "The last durable position.", "\(durable)")
+        text.gauge("meterfold_log_lost_events", "Records that were given up.", "\(core.lostEventCount)")
         text.gauge("meterfold_views_position", "The position that the views speak for.", "\(committed)")
         text.gauge(
             "meterfold_views_lag_events",
