@@ -1,10 +1,16 @@
 /// The state of a `SimulatedFileSystem`: nodes with visible and durable bytes, directories with visible and durable
 /// names.
 struct SimulatedDisk {
-    /// A change of a file that is not durable yet.
+    /// What is done to a file.
     enum Change {
         case write(offset: Int, bytes: [UInt8])
         case truncate(byteCount: Int)
+    }
+
+    /// A change that is not durable yet, and what becomes of it when it should be.
+    struct PendingChange {
+        var change: Change
+        var fate = Fate.kept
     }
 
     /// A file's content, apart from its names.
@@ -12,7 +18,9 @@ struct SimulatedDisk {
         var visible: [UInt8] = []
         var durable: [UInt8] = []
         /// What leads from `durable` to `visible`, unless a sync failed in between.
-        var changes: [Change] = []
+        var changes: [PendingChange] = []
+        /// What would be durable if every write had gone where it was to go; nil: what is.
+        var meant: [UInt8]?
     }
 
     /// The names in a directory: of nodes, by number.
@@ -22,8 +30,8 @@ struct SimulatedDisk {
         var isDurable: Bool
     }
 
-    private(set) var nodes: [Node] = []
-    private var directories: [String: Directory]
+    var nodes: [Node] = []
+    private(set) var directories: [String: Directory]
     private var randomState: UInt64
     private(set) var isPowerOff = false
     private(set) var generation = 0
@@ -33,6 +41,10 @@ struct SimulatedDisk {
     /// Numbers of operations that only look and are to fail.
     var readFaults: Set<Int> = []
     var locks: [String: String] = [:]
+    /// What is to become of writes: each of the first one from an operation on.
+    var lies: [(operation: Int, lie: SimulatedFileSystem.Lie)] = []
+    /// The lies so far by which the durable bytes became others.
+    var lieCounts: [SimulatedFileSystem.Lie: Int] = [:]
 
     typealias Outcome<Value> = Result<Value, RecordLogError>
 
@@ -47,11 +59,12 @@ struct SimulatedDisk {
         copy.faults = [:]
         copy.readFaults = []
         copy.locks = [:]
+        copy.lies = []
         copy.generation += 1
         return copy
     }
 
-    private mutating func random(below bound: UInt64) -> UInt64 {
+    mutating func random(below bound: UInt64) -> UInt64 {
         splitMix64(&randomState) % bound
     }
 
@@ -98,10 +111,12 @@ struct SimulatedDisk {
 
     // Names.
 
-    func node(_ path: String) -> Node? {
+    func number(of path: String) -> Int? {
         let (directory, name) = Self.split(path)
-        return directories[directory]?.visible[name].map { nodes[$0] }
+        return directories[directory]?.visible[name]
     }
+
+    func node(_ path: String) -> Node? { number(of: path).map { nodes[$0] } }
 
     mutating func setContent(_ content: [UInt8], of path: String) {
         let (directory, name) = Self.split(path)
@@ -210,7 +225,8 @@ struct SimulatedDisk {
         if isPowerOff { return .failure(Self.powerIsOff) }
         switch nextFault() {
         case nil:
-            record(node, .write(offset: offset, bytes: Array(source)))
+            let fate = nextFate(node, offset..<offset + source.count)
+            record(node, .write(offset: offset, bytes: Array(source)), fate)
             return .success(())
         case .inputOutputError: return .failure(.inputOutput("injected input/output error", path: "node \(node)"))
         case .noSpace: return .failure(noSpace("node \(node)"))
@@ -245,8 +261,9 @@ struct SimulatedDisk {
         switch nextFault() {
         case nil:
             // Reads of unchanged files are free; a failed earlier sync stays failed.
-            for change in nodes[node].changes { Self.apply(change, to: &nodes[node].durable) }
+            let changes = nodes[node].changes
             nodes[node].changes = []
+            for pending in changes { settle(pending.change, of: node, pending.fate) }
             return .success(())
         case .powerCut:
             isPowerOff = true
@@ -264,12 +281,12 @@ struct SimulatedDisk {
         return .success(())
     }
 
-    private mutating func record(_ node: Int, _ change: Change) {
+    private mutating func record(_ node: Int, _ change: Change, _ fate: Fate = .kept) {
         Self.apply(change, to: &nodes[node].visible)
-        nodes[node].changes.append(change)
+        nodes[node].changes.append(PendingChange(change: change, fate: fate))
     }
 
-    private static func apply(_ change: Change, to content: inout [UInt8]) {
+    static func apply(_ change: Change, to content: inout [UInt8]) {
         switch change {
         case .truncate(let byteCount): resize(&content, to: byteCount)
         case .write(let offset, let bytes):
@@ -280,7 +297,7 @@ struct SimulatedDisk {
         }
     }
 
-    private static func resize(_ content: inout [UInt8], to byteCount: Int) {
+    static func resize(_ content: inout [UInt8], to byteCount: Int) {
         if content.count > byteCount {
             content.removeLast(content.count - byteCount)
         } else {
@@ -326,17 +343,17 @@ struct SimulatedDisk {
     private mutating func tear(_ node: Int) {
         let changes = nodes[node].changes
         nodes[node].changes = []
-        for change in changes {
-            switch (change, random(below: 4)) {
+        for pending in changes {
+            switch (pending.change, random(below: 4)) {
             case (_, 0): continue
-            case (_, 1), (.truncate, _): Self.apply(change, to: &nodes[node].durable)
+            case (_, 1), (.truncate, _): settle(pending.change, of: node, pending.fate)
             case (.write(let offset, let bytes), 2):
                 let count = Int(random(below: UInt64(bytes.count + 1)))
-                Self.apply(.write(offset: offset, bytes: Array(bytes[..<count])), to: &nodes[node].durable)
+                settle(.write(offset: offset, bytes: Array(bytes[..<count])), of: node, pending.fate)
             case (.write(let offset, let bytes), _):
                 for piece in SectorPieces(offset..<offset + bytes.count) where random(below: 2) == 0 {
                     let part = Array(bytes[(piece.lowerBound - offset)..<(piece.upperBound - offset)])
-                    Self.apply(.write(offset: piece.lowerBound, bytes: part), to: &nodes[node].durable)
+                    settle(.write(offset: piece.lowerBound, bytes: part), of: node, pending.fate)
                 }
             }
         }

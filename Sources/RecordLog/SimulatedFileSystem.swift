@@ -6,8 +6,11 @@ import Synchronization
 /// with `syncDirectory`. `restart` ends the running "machine": of what was not durable, a seeded choice survives, torn
 /// within writes by 512-byte sectors or at any byte. Same seed and same operations, same outcome.
 ///
-/// Invariants: `Node.durable` changes only through a sync, a crash or a test's own hand; files opened and locks taken
-/// before a restart never work again.
+/// It can lie too: say that a write is durable that is lost or went somewhere else. That shows once nothing of it is in
+/// memory any more.
+///
+/// Invariants: `Node.durable` changes only through a sync, a crash, a misdirected write or a test's own hand; files
+/// opened and locks taken before a restart never work again.
 package final class SimulatedFileSystem: FileSystem {
     /// What goes wrong at an operation.
     package enum Fault: Sendable, Equatable {
@@ -19,6 +22,14 @@ package final class SimulatedFileSystem: FileSystem {
         case shortWrite
         /// Power goes: the operation may have begun, it and all later ones fail until `restart`.
         case powerCut
+    }
+
+    /// What the disk does with a write that it reports as done, and synced.
+    package enum Lie: Sendable, Hashable, CaseIterable {
+        /// The bytes never come.
+        case lost
+        /// They come to another place of the file or of another one; the right place keeps what it had.
+        case misdirected
     }
 
     let state: Mutex<SimulatedDisk>
@@ -51,9 +62,38 @@ package final class SimulatedFileSystem: FileSystem {
         state.withLock { _ = $0.readFaults.insert(number) }
     }
 
-    /// Takes back all faults that have not come yet.
+    /// Does so with the first write from the operation with this number on, which succeeds.
+    package func lie(_ lie: Lie, fromOperation number: Int) {
+        state.withLock { $0.lies.append((number, lie)) }
+    }
+
+    /// How many lies so far have made durable bytes other than they should be.
+    package var lieCounts: [Lie: Int] { state.withLock { $0.lieCounts } }
+
+    /// The files in a directory whose durable bytes are not what an honest disk would hold.
+    package func falseNames(inDirectory path: String) -> [String] {
+        state.withLock { $0.falseNames(inDirectory: path) }
+    }
+
+    /// What an honest disk would durably hold of a file; nil if there is none.
+    package func meantContent(of path: String) -> [UInt8]? {
+        state.withLock { disk in disk.node(path).map { $0.meant ?? $0.durable } }
+    }
+
+    /// Says that an honest disk would hold zeros from an offset of a file on: what was there was given up.
+    package func expectZeros(in path: String, from offset: Int) {
+        state.withLock { $0.expectZeros(in: path, from: offset) }
+    }
+
+    /// Forgets what memory holds of files that have no unsynced writes: what is read next comes from the disk.
+    package func dropCaches() {
+        state.withLock { $0.dropCaches() }
+    }
+
+    /// Takes back all faults that have not come yet, and all lies.
     package func clearFaults() {
         state.withLock {
+            $0.lies.removeAll()
             $0.faults.removeAll()
             $0.readFaults.removeAll()
         }
