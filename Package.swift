@@ -272,6 +272,7 @@ let tests: [Target] = [
             "meterfold", "Ingest", "Access", "Admission", "EventStorage", "RecordLog", "Telegrams", "Projections",
             "ReadModel", "Notifications", "FleetSimulator", "MeterModel", "TimeZones", "ReferenceFold", "OracleRows",
             "TestStage",
+            .product(name: "Logging", package: "swift-log"),
         ],
         swiftSettings: settings
     ),

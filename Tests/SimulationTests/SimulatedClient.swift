@@ -7,8 +7,12 @@ import Synchronization
 /// Collects what a session is told until the client reads it.
 final class SimulatedFollower: SessionFollowing {
     private let text = Mutex("")
+    private let taken = Mutex(0)
 
-    func consumed(byteCount: Int) {}
+    func consumed(byteCount: Int) { taken.withLock { $0 += byteCount } }
+
+    /// Bytes that were taken in so far.
+    var takenByteCount: Int { taken.withLock { $0 } }
 
     func reply(_ bytes: [UInt8]) { text.withLock { $0 += String(decoding: bytes, as: UTF8.self) } }
 
@@ -25,10 +29,15 @@ final class SimulatedFollower: SessionFollowing {
 
 /// One who sends a script over connections that break, and goes on behind the last line that was acknowledged.
 ///
-/// Invariants: lines before `confirmedCount` were acknowledged as durable or refused; `sendCounts` says how often each
-/// line may have reached a server whole.
+/// Invariants: lines before `confirmedCount` were acknowledged as durable or refused, and those accepted were durable
+/// when that was read; `sendCounts` says how often each line may have reached a server whole; no more than
+/// `windowByteCount` and one portion are on their way.
 final class SimulatedClient {
+    /// Bytes on their way, from which on it waits until some are taken in: as a connection is not read from.
+    private static let windowByteCount = 2000
+
     let script: [SimulatedLine]
+    private let witness: SimulatedWitness
     private(set) var confirmedCount = 0
     private(set) var sendCounts: [Int]
     /// The code by which a line was refused, of those confirmed.
@@ -46,13 +55,16 @@ final class SimulatedClient {
     private var lineEnds: [Int] = []
     private var completeCount = 0
 
-    init(_ script: [SimulatedLine]) {
+    init(_ script: [SimulatedLine], _ witness: SimulatedWitness) {
         self.script = script
+        self.witness = witness
         sendCounts = Array(repeating: 0, count: script.count)
     }
 
     var isDone: Bool { confirmedCount == script.count }
     var hasSentAll: Bool { sentCount == outgoing.count }
+    /// Bytes that were sent and not taken in.
+    var waitingByteCount: Int { sentCount - follower.takenByteCount }
 
     func connect() {
         follower = SimulatedFollower()
@@ -76,15 +88,17 @@ final class SimulatedClient {
     }
 
     /// Hands the next bytes to a server.
-    func send(_ byteCount: Int, to intake: LiveIntake) throws {
-        guard let session, byteCount > 0, !hasSentAll else { return }
+    func send(_ byteCount: Int, to server: SimulatedServer) {
+        guard let session, byteCount > 0, !hasSentAll, waitingByteCount < SimulatedClient.windowByteCount else {
+            return
+        }
         let bytes = Array(outgoing[sentCount..<min(outgoing.count, sentCount + byteCount)])
         sentCount += bytes.count
         while completeCount < lineEnds.count, lineEnds[completeCount] <= sentCount {
             sendCounts[base + completeCount] += 1
             completeCount += 1
         }
-        try intake.take(bytes, isLast: false, from: session)
+        server.take(bytes, from: session)
     }
 
     /// The connection breaks, with or without the client having read what it was told.
@@ -93,7 +107,16 @@ final class SimulatedClient {
         session = nil
     }
 
+    /// What it knows of positions behind this one is void.
+    func forget(behind head: Position) {
+        highestPosition = min(highestPosition, head.rawValue)
+        // What it has not read yet of those who told of them it does not read any more.
+        _ = follower.takeReplies()
+    }
+
     func readReplies() throws {
+        guard waitingByteCount >= 0 else { throw Misbehaviour("more was taken in than was sent") }
+        let confirmedBefore = confirmedCount
         for reply in follower.takeReplies() {
             let words = reply.split(separator: " ", maxSplits: 3)
             guard words.count >= 3, let first = UInt64(words[1]) else { throw Misbehaviour("the reply \(reply)") }
@@ -111,6 +134,10 @@ final class SimulatedClient {
         }
         for line in pendingRefusals.keys.sorted() where line < confirmedCount {
             refusals[line] = pendingRefusals.removeValue(forKey: line)
+        }
+        for line in confirmedBefore..<confirmedCount where refusals[line] == nil {
+            guard let fact = script[line].fact, !witness.holds(fact) else { continue }
+            throw Misbehaviour("acknowledged and not durable: \(script[line].text)")
         }
     }
 }

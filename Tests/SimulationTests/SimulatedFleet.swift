@@ -21,16 +21,23 @@ struct SimulatedLine {
 /// one script says of a device is nothing that depends on another script's place in the log, money and declarations
 /// aside, which are one script's alone.
 struct SimulatedFleet {
-    /// 2026-03-01T00:00Z.
-    static let start: Int64 = 1_772_323_200_000
     private static let register = "1-0:1.8.0"
+    /// When the readings begin, and the day from which the devices are charged: any day, and two before clocks change.
+    private static let beginnings: [(start: Int64, day: String)] = [
+        (1_772_323_200_000, "2026-02-20"), (1_774_645_200_000, "2026-03-26"), (1_792_756_800_000, "2026-10-20"),
+    ]
 
     private(set) var scripts: [[SimulatedLine]]
+    /// The latest instant that a line tells of.
+    private(set) var end: Int64 = 0
+    private let start: Int64
+    private let firstDay: String
     private var random: SeededGenerator
     private var references = 0
 
     init(seed: UInt64) {
         random = SeededGenerator(seed: seed)
+        (start, firstDay) = SimulatedFleet.beginnings[random.below(3)]
         let count = 1 + random.below(3)
         scripts = Array(repeating: [], count: count)
         let devices = (1...2 + random.below(3)).map { "D\($0)" }
@@ -42,14 +49,16 @@ struct SimulatedFleet {
     private mutating func declare(_ devices: [String]) {
         let price = ["0.25", "1", "0.3333"][random.below(3)]
         let standing = random.below(3) == 0 ? ",\"standingCharge\":\"0.5\"" : ""
+        let zone = random.below(2) == 0 ? "\"timezone\":\"Europe/Berlin\"," : ""
         let tariff =
-            "{\"event\":\"TariffPublished\",\"tariff\":\"T\",\"unit\":\"kWh\",\"currency\":\"EUR\",\"versions\":"
+            "{\"event\":\"TariffPublished\",\"tariff\":\"T\",\"unit\":\"kWh\",\"currency\":\"EUR\",\(zone)\"versions\":"
             + "[{\"from\":\"2026-01-01\",\"default\":\"\(price)\"\(standing)}]}"
         scripts[0].append(SimulatedFleet.line(tariff))
         for device in devices {
             var text = "{\"event\":\"DeviceRegistered\",\"device\":\"\(device)\",\"utility\":\"electricity\","
             text +=
-                "\"unit\":\"Wh\",\"register\":\"\(SimulatedFleet.register)\",\"tariff\":\"T\",\"from\":\"2026-01-01\""
+                "\"unit\":\"Wh\",\"register\":\"\(SimulatedFleet.register)\",\"tariff\":\"T\",\"from\":\"\(firstDay)\""
+            if random.below(5) == 0 { text += ",\"timezone\":\"Asia/Kolkata\"" }
             if random.below(2) == 0 {
                 text += ",\"alerts\":[{\"rule\":\"low\",\"level\":\"3\",\"rearm\":\"4\",\"cleared\":true"
                 text += random.below(2) == 0 ? "}]" : ",\"reminders\":[\"6h\"]}]"
@@ -60,7 +69,7 @@ struct SimulatedFleet {
 
     /// A few days of one device: readings in order, late, twice and contradicting; corrections; money.
     private mutating func tell(of device: String, in script: Int) {
-        var at = SimulatedFleet.start + Int64(random.below(600)) * 1000
+        var at = start + Int64(random.below(600)) * 1000
         var value = Int64(random.below(5_000_000))
         var lines: [SimulatedLine] = []
         for _ in 0..<8 + random.below(18) {
@@ -78,6 +87,7 @@ struct SimulatedFleet {
             value += Int64(random.below(7000))
         }
         scripts[0].append(payment(device, at: at))
+        end = max(end, at)
         scripts[script] += lines
         // A second gateway hears the same meter.
         if scripts.count > 1, random.below(3) == 0 {

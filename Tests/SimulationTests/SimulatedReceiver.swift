@@ -21,13 +21,18 @@ final class SimulatedReceiver: Courier {
         var takenCounts: [String: Int] = [:]
         var bodies: [String: [UInt8]] = [:]
         var changedBodies: Set<String> = []
+        /// Those whose sender knows that they were taken, since it began.
+        var answered: Set<String> = []
+        var repeated: Set<String> = []
     }
 
     private let time: SimulatedTime
+    private let witness: SimulatedWitness
     private let state: Mutex<State>
 
-    init(seed: UInt64, time: SimulatedTime) {
+    init(seed: UInt64, time: SimulatedTime, witness: SimulatedWitness) {
         self.time = time
+        self.witness = witness
         state = Mutex(State(random: SeededGenerator(seed: seed)))
     }
 
@@ -42,8 +47,16 @@ final class SimulatedReceiver: Courier {
     /// Messages that came with one id and several bodies.
     var changedBodies: Set<String> { state.withLock { $0.changedBodies } }
 
+    /// Messages that came again though their sender knew, or the log does, that nothing more is to be told.
+    var repeated: Set<String> { state.withLock { $0.repeated } }
+
+    /// The sender is another process now.
+    func meetAnother() { state.withLock { $0.answered = [] } }
+
     func deliver(_ message: PushMessage, to channel: ChannelConfiguration) async -> Answer {
+        let isSettled = witness.isSettled(message.id)
         let (answer, delay) = state.withLock { state -> (Answer, Int64) in
+            if isSettled || state.answered.contains(message.id) { state.repeated.insert(message.id) }
             if state.bodies.updateValue(message.body, forKey: message.id).map({ $0 != message.body }) ?? false {
                 state.changedBodies.insert(message.id)
             }
@@ -61,9 +74,10 @@ final class SimulatedReceiver: Courier {
                 return (Self.taken, Int64(chance))
             }
         }
-        let end = Instant(milliseconds: time.now().milliseconds + delay)
-        while time.now() < end, !Task.isCancelled { try? await time.pause(until: end) }
-        return Task.isCancelled ? .timedOut : answer
+        try? await time.pause(for: delay)
+        if Task.isCancelled { return .timedOut }
+        if case .responded(status: 200, _, _) = answer { state.withLock { _ = $0.answered.insert(message.id) } }
+        return answer
     }
 
     private static let taken = Answer.responded(status: 200, retryAfterMilliseconds: nil, snippet: "ok")

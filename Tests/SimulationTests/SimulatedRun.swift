@@ -1,3 +1,4 @@
+import EventStorage
 import FleetSimulator
 import MeterModel
 import ReadModel
@@ -9,79 +10,93 @@ import RecordLog
 ///
 /// The seed alone decides what happens. In the end everything heals, all is brought to its end, and `SimulatedOracle`
 /// says whether what is there is what must be.
+///
+/// Invariants: `toldHead` is the highest position that anybody was told is durable, and that is not known to be lost;
+/// once `isRefused` is set the log cannot be opened, and nothing goes on.
 struct SimulatedRun {
-    /// How much of what a run is about it met.
-    struct Tally: Sendable {
-        var restarts = 0
-        var powerCuts = 0
-        var failures = 0
-        var pushes = 0
-        var events = 0
-        var segments = 0
-        var damages = 0
-
-        static func + (a: Tally, b: Tally) -> Tally {
-            Tally(
-                restarts: a.restarts + b.restarts,
-                powerCuts: a.powerCuts + b.powerCuts,
-                failures: a.failures + b.failures,
-                pushes: a.pushes + b.pushes,
-                events: a.events + b.events,
-                segments: a.segments + b.segments,
-                damages: a.damages + b.damages
-            )
-        }
-    }
-
     let disk: SimulatedFileSystem
     let fileSystem: any FileSystem
     let clients: [SimulatedClient]
     let receiver: SimulatedReceiver
+    let witness = SimulatedWitness()
     var random: SeededGenerator
     var tally = Tally()
     /// The views, as the last commit left them.
     private(set) var store: ViewStore
     /// The disk some time ago, for damage that brings back what was.
     private(set) var formerDisk: SimulatedFileSystem?
-    private let time = SimulatedTime(Instant(milliseconds: SimulatedFleet.start + 20 * Milliseconds.day))
+    private let time: SimulatedTime
     private let executor = SimulatedExecutor()
+    private let slowness: SimulatedSlowness
     private let segmentByteCount: Int
+    /// The clock is not set back behind this: readings would be too far ahead.
+    private let earliest: Int64
+    /// What the disk may still lie.
+    private var liesLeft: Int
+    private let isSlow: Bool
     private var formerStore: ViewStore?
     private var server: SimulatedServer?
-    /// The highest position that anybody was told is durable.
     private(set) var toldHead = Position.origin
+    private(set) var isRefused = false
 
     /// A run that its seed determines; `wrap` puts something around the file system: a planted bug.
     init(seed: UInt64, wrap: (SimulatedFileSystem) -> any FileSystem = { $0 }) throws {
         random = SeededGenerator(seed: seed)
         disk = SimulatedFileSystem(seed: random.next(), directory: SimulatedServer.directory)
-        fileSystem = wrap(disk)
-        clients = SimulatedFleet(seed: random.next()).scripts.map { SimulatedClient($0) }
-        receiver = SimulatedReceiver(seed: random.next(), time: time)
+        let fleet = SimulatedFleet(seed: random.next())
+        let witness = witness
+        clients = fleet.scripts.map { SimulatedClient($0, witness) }
+        // The readings are of today and yesterday, or history.
+        let hours = [-10, -10, 0, 30, 480][random.below(5)]
+        time = SimulatedTime(Instant(milliseconds: fleet.end + Int64(hours) * Milliseconds.hour))
+        earliest = fleet.end - 20 * Milliseconds.hour
+        receiver = SimulatedReceiver(seed: random.next(), time: time, witness: witness)
+        slowness = SimulatedSlowness(seed: random.next(), clients, time, executor)
+        fileSystem = SlowFileSystem(disk: wrap(disk), slowness: slowness)
         segmentByteCount = [4096, 6000, 16_384][random.below(3)]
+        liesLeft = random.below(4) == 0 ? 1 + random.below(3) : 0
+        isSlow = random.below(3) == 0
         store = try ViewStore.inMemory()
     }
+
+    /// What the clock says.
+    var now: Instant { time.now() }
+
+    /// The segments that do not durably hold what was written to them.
+    var falseNames: [String] { disk.falseNames(inDirectory: SimulatedRun.logDirectory) }
+
+    private static let logDirectory = SimulatedServer.directory + "/log"
 
     /// Plays it to its end.
     ///
     /// - Throws: `Misbehaviour`.
     mutating func run() throws {
+        let isLying = liesLeft > 0
         let stepCount = 60 + random.below(160)
-        for _ in 0..<stepCount { try step() }
-        try heal()
+        for _ in 0..<stepCount where !isRefused {
+            try step(isLying: isLying)
+            if let fault = slowness.fault { throw fault }
+        }
+        if !isRefused { try heal() }
         if let server { server.stop(&random) }
         server = nil
-        try SimulatedOracle(self).check(&tally)
+        tally[.waits] = slowness.waitCount
+        tally[.waitedSeconds] = Int(slowness.waitTime / 1000)
+        tally[.lostWrites] = disk.lieCounts[.lost, default: 0]
+        tally[.misdirectedWrites] = disk.lieCounts[.misdirected, default: 0]
+        let oracle = SimulatedOracle(self)
+        if isRefused { try oracle.checkRefused(&tally) } else { try oracle.check(&tally) }
     }
 
     // MARK: Steps
 
-    private mutating func step() throws {
+    private mutating func step(isLying: Bool) throws {
         guard let server else { return try start() }
         if server.failure != nil { return try end(losingPower: random.below(2) == 0) }
+        if isLying, random.below(16) == 0 { return try lie(server) }
         let client = clients[random.below(clients.count)]
         switch random.below(100) {
-        case 0..<36: try send(client, to: server)
+        case 0..<36: send(client, to: server)
         case 36..<52: server.commitIntake()
         case 52..<60: try client.readReplies()
         case 60..<68: server.fold(blockCount: 1 + random.below(6))
@@ -94,15 +109,16 @@ struct SimulatedRun {
         case 94: try end(losingPower: true)
         case 95: try stop()
         case 96: receiver.mood = SimulatedReceiver.Mood.allCases[random.below(SimulatedReceiver.Mood.allCases.count)]
-        case 97: time.advance([-3_600_000, -50, 86_400_000][random.below(3)])
+        case 97: setClock()
+        case 98: changePace()
         default: if formerDisk == nil || random.below(3) == 0 { formerDisk = disk.copy(seed: random.next()) }
         }
     }
 
-    private mutating func send(_ client: SimulatedClient, to server: SimulatedServer) throws {
+    private mutating func send(_ client: SimulatedClient, to server: SimulatedServer) {
         if client.session == nil || client.session?.hasEnded == true { client.connect() }
         let byteCount = 1 + random.below([20, 300, 3000][random.below(3)])
-        server.attempt { try client.send(byteCount, to: server.intake) }
+        client.send(byteCount, to: server)
     }
 
     private mutating func commitViews(_ server: SimulatedServer) throws {
@@ -112,9 +128,9 @@ struct SimulatedRun {
 
     private mutating func disconnect(_ client: SimulatedClient, from server: SimulatedServer) throws {
         guard let session = client.session else { return }
-        if random.below(2) == 0 { server.attempt { try server.intake.end(session, nil) } }
+        if random.below(2) == 0 { server.end(session) }
         try client.disconnect(readingReplies: random.below(2) == 0)
-        if random.below(2) == 0 { server.attempt { try server.intake.end(session, nil) } }
+        if random.below(2) == 0 { server.end(session) }
     }
 
     private mutating func injectFault() {
@@ -123,24 +139,68 @@ struct SimulatedRun {
         disk.inject(faults[random.below(faults.count)], atOperation: disk.operationCount + distance)
     }
 
+    /// Somebody sets the clock, or a day goes by.
+    private mutating func setClock() {
+        switch random.below(4) {
+        case 0: time.advance(Milliseconds.day)
+        case 1: time.jump(Milliseconds.day)
+        case 2: time.jump(max(-Milliseconds.hour, min(0, earliest - now.milliseconds)))
+        default: time.jump(-50)
+        }
+        tally[.clockChanges] += 1
+    }
+
+    private mutating func changePace() {
+        guard isSlow else { return time.advance(Milliseconds.hour) }
+        slowness.pace = SimulatedSlowness.Pace.allCases[random.below(SimulatedSlowness.Pace.allCases.count)]
+    }
+
+    /// The disk lies, or what it did shows sooner than at the next start.
+    private mutating func lie(_ server: SimulatedServer) throws {
+        switch random.below(6) {
+        case 0: disk.dropCaches()
+        case 1: try upkeep()
+        case 2, 3: server.roll()
+        default:
+            guard liesLeft > 0 else { return }
+            liesLeft -= 1
+            let lie = SimulatedFileSystem.Lie.allCases[random.below(2)]
+            disk.lie(lie, fromOperation: disk.operationCount + random.below(20))
+        }
+    }
+
     // MARK: Ends and beginnings
 
     /// The process ends at once, the machine too where it loses power.
     private mutating func end(losingPower: Bool) throws {
         guard let server else { return }
         if let failure = server.failure { try expectWeather(failure) }
-        toldHead = max(toldHead, server.toldHead)
         server.crash(&random)
-        self.server = nil
-        for client in clients {
-            try client.disconnect(readingReplies: random.below(2) == 0)
-            toldHead = max(toldHead, Position(client.highestPosition))
-        }
-        tally.restarts += 1
+        try leave(server, clients.map { _ in random.below(2) == 0 })
         guard losingPower else { return }
-        tally.powerCuts += 1
+        tally[.powerCuts] += 1
         disk.restart()
         try loseViews()
+    }
+
+    private mutating func stop() throws {
+        guard let server else { return }
+        server.stop(&random)
+        if let failure = server.failure, !(failure is SimulatedServer.Crash) { try expectWeather(failure) }
+        try leave(server, clients.map { _ in true })
+    }
+
+    /// Nobody is connected any more; some have read what they were told.
+    private mutating func leave(_ server: SimulatedServer, _ readingReplies: [Bool]) throws {
+        for (client, reads) in zip(clients, readingReplies) {
+            try client.disconnect(readingReplies: reads)
+            toldHead = max(toldHead, Position(client.highestPosition))
+        }
+        toldHead = max(toldHead, server.toldHead)
+        self.server = nil
+        slowness.server = nil
+        receiver.meetAnother()
+        tally[.restarts] += 1
     }
 
     /// After a power cut the views are as at some commit, or gone.
@@ -152,41 +212,46 @@ struct SimulatedRun {
         }
     }
 
-    private mutating func stop() throws {
-        guard let server else { return }
-        server.stop(&random)
-        toldHead = max(toldHead, server.toldHead)
-        if let failure = server.failure, !(failure is SimulatedServer.Crash) { try expectWeather(failure) }
-        for client in clients { try client.disconnect(readingReplies: true) }
-        self.server = nil
-        tally.restarts += 1
-    }
-
     private mutating func start() throws {
+        let former = falseNames.isEmpty ? nil : disk.copy(seed: random.next())
+        former?.restart()
+        let started: SimulatedServer
         do {
-            let started = try SimulatedServer(
+            started = try SimulatedServer(
                 fileSystem,
                 segmentByteCount: segmentByteCount,
                 store,
+                witness,
                 time,
                 receiver,
                 executor
             )
-            server = started
         } catch {
             try expectWeather(error)
-            // Somebody turns it off and on again.
-            disk.restart()
-            return try loseViews()
+            guard SimulatedRun.isDamage(error) else {
+                // Somebody turns it off and on again.
+                disk.restart()
+                return try loseViews()
+            }
+            return try repair()
         }
-        if let server, server.head < toldHead {
-            throw Misbehaviour("the log opened at \(server.head.rawValue), \(toldHead.rawValue) was told durable")
+        server = started
+        slowness.server = started
+        let active = started.activeSegment
+        if started.head < toldHead {
+            guard let former else {
+                throw Misbehaviour("the log opened at \(started.head.rawValue), \(toldHead.rawValue) was told durable")
+            }
+            try loseEnd(behind: started.head, active, former)
         }
+        disk.expectZeros(in: SimulatedRun.logDirectory + "/" + active.file, from: active.liveByteCount)
+        try witness.goOn(to: started.head) { try SimulatedRecord.all(of: honestDisk()) }
     }
 
     /// Nothing but what was injected may go wrong.
     private mutating func expectWeather(_ error: any Error) throws {
-        tally.failures += 1
+        if SimulatedRun.isDamage(error), !falseNames.isEmpty { return }
+        tally[.failures] += 1
         guard let error = error as? RecordLogError, error.code == .inputOutput || error.code == .noSpace else {
             throw Misbehaviour("it failed by itself: \(error)")
         }
@@ -197,10 +262,11 @@ struct SimulatedRun {
     /// Everything is mended, and what was begun comes to its end.
     private mutating func heal() throws {
         disk.clearFaults()
+        slowness.pace = .immediate
         disk.restart()
         receiver.mood = .healthy
         if server?.failure == nil, server != nil { try end(losingPower: true) }
-        for _ in 0..<400 {
+        for _ in 0..<400 where !isRefused {
             guard let server, server.failure == nil else {
                 if self.server != nil { try end(losingPower: true) }
                 try start()
@@ -208,7 +274,7 @@ struct SimulatedRun {
             }
             for client in clients where !client.isDone {
                 if client.session == nil || client.hasSentAll { client.connect() }
-                server.attempt { try client.send(.max / 2, to: server.intake) }
+                client.send(.max / 2, to: server)
             }
             server.commitIntake()
             for client in clients { try client.readReplies() }
@@ -218,10 +284,117 @@ struct SimulatedRun {
             time.advance(60_000)
             executor.runAll(&random)
             let isSettled = try store.read { try $0.unsettledPushJobs(limit: 1) }.isEmpty
-            if clients.allSatisfy(\.isDone), try server.isLevel, isSettled {
+            if clients.allSatisfy(\.isDone), try server.isLevel, isSettled, server.isDayTold {
                 return toldHead = max(toldHead, server.head)
             }
         }
+        if isRefused { return }
         throw Misbehaviour("it does not come to rest: \(clients.map(\.isDone)), \(String(describing: server?.head))")
+    }
+}
+
+// MARK: - A disk that lied
+
+extension SimulatedRun {
+    /// Whether an error says that bytes are not what they were.
+    private static func isDamage(_ error: any Error) -> Bool {
+        if let error = error as? RecordLogError { return error.code == .corruption }
+        return error is EventStorageError
+    }
+
+    /// The disk as it would be had it not lied.
+    private func honestDisk() throws -> SimulatedFileSystem {
+        let honest = disk.copy()
+        for name in falseNames {
+            let path = SimulatedRun.logDirectory + "/" + name
+            if let meant = disk.meantContent(of: path) { honest.setContent(meant, of: path) }
+        }
+        return honest
+    }
+
+    /// What `serve` does for sealed segments now and then.
+    private mutating func upkeep() throws {
+        let parity = LogParity(directory: SimulatedServer.directory, fileSystem: disk, holder: "a simulation")
+        do {
+            let without = Set(try parity.segmentsWithoutParity())
+            for name in try parity.sealedSegments() {
+                let verdict =
+                    without.contains(name)
+                    ? try parity.make(name)
+                    : try parity.mend(name, at: "now", contentDigest: EventContent.digest())
+                if verdict.isDamaged, falseNames.isEmpty { throw Misbehaviour("\(verdict), and nothing is wrong") }
+                if verdict.state == .repaired { tally[.repairs] += 1 }
+            }
+        } catch  where error is Misbehaviour || falseNames.isEmpty && SimulatedRun.isDamage(error) {
+            throw error
+        } catch {
+            // It is tried again.
+        }
+    }
+
+    /// The log is refused: parity helps, or it is over.
+    private mutating func repair() throws {
+        tally[.refusals] += 1
+        let repairs = tally[.repairs]
+        disk.clearFaults()
+        disk.restart()
+        try upkeep()
+        isRefused = tally[.repairs] == repairs
+    }
+
+    /// A log that opens before what was told durable has lost what nobody can know to have been there: the views have
+    /// not seen it, and where it began what is there looks like a write that did not come to its end.
+    private mutating func loseEnd(
+        behind head: Position,
+        _ active: SegmentSummary,
+        _ former: SimulatedFileSystem
+    ) throws {
+        let path = SimulatedRun.logDirectory + "/" + active.file
+        guard let bytes = former.content(of: path), let meant = former.meantContent(of: path), bytes != meant else {
+            throw Misbehaviour("it opened at \(head.rawValue), and the disk did not lie about what is behind")
+        }
+        if try store.read({ try $0.meta().checkpoint }) > head {
+            throw Misbehaviour("it opened at \(head.rawValue), and the views have seen more")
+        }
+        guard SimulatedRun.looksUnfinished(bytes, meant, from: active.liveByteCount) else {
+            throw Misbehaviour(
+                "it opened at \(head.rawValue), and what is behind byte \(active.liveByteCount) is whole"
+            )
+        }
+        try SimulatedDamage.expectShown(on: former, head: toldHead, isExact: false)
+        tally[.lostEnds] += 1
+        witness.forget(behind: head)
+        toldHead = head
+        for client in clients { client.forget(behind: head) }
+        if let former = formerStore, try former.read({ try $0.meta().checkpoint }) > head { formerStore = nil }
+    }
+
+    /// Whether a block that was written at `start` has a sector piece, or an end, that is zero now, and none follows it
+    /// whose header came through.
+    private static func looksUnfinished(_ bytes: [UInt8], _ meant: [UInt8], from start: Int) -> Bool {
+        let headerByteCount = 84
+        func storedByteCount(_ place: Int) -> Int {
+            (0..<4).reduce(0) { $0 | Int(meant[place + 36 + $1]) << (8 * $1) }
+        }
+        func isBlock(_ place: Int) -> Bool {
+            let end = place + headerByteCount
+            return end <= meant.count && Array(meant[place..<place + 4]) == Array("MFBK".utf8)
+                && meant[end - 4..<end] == [0xE5, 0xD3, 0xB9, 0xA7]
+        }
+        guard isBlock(start), bytes.count == meant.count else { return false }
+        let end = start + headerByteCount + storedByteCount(start) + 4
+        var next = end
+        while isBlock(next) {
+            if bytes[next..<next + headerByteCount] == meant[next..<next + headerByteCount] { return false }
+            next += headerByteCount + storedByteCount(next) + 4
+        }
+        if bytes[end - 1] == 0 || bytes[start + headerByteCount - 1] == 0 { return true }
+        var piece = start
+        while piece < end {
+            let pieceEnd = min(end, (piece / 512 + 1) * 512)
+            if bytes[piece..<pieceEnd].allSatisfy({ $0 == 0 }) { return true }
+            piece = pieceEnd
+        }
+        return false
     }
 }

@@ -1,6 +1,7 @@
 import Admission
 import EventStorage
 import FleetSimulator
+import Logging
 import MeterModel
 import ReadModel
 import RecordLog
@@ -21,25 +22,37 @@ private final class SimulatedQuarantine: RefusedLineKeeping {
     func sync() throws {}
 }
 
+/// What is to be done by the one thread that takes things in, and what if it cannot be.
+private struct IntakeWork {
+    var run: (LiveIntake) throws -> Void
+    var refuse: (any Error) -> Void
+}
+
 /// One life of the serving process over a simulated disk: the parts of `serve` without its threads and sockets, moved
 /// step by step.
 ///
-/// Invariants: everything but the views and the disk is gone with it; after `failure` nothing is taken in any more.
+/// Invariants: everything but the views and the disk is gone with it; after `failure` nothing is taken in any more;
+/// `intake` is touched by one piece of work at a time: what comes while the disk keeps it waiting queues in `works`.
 // Safety: one thread moves it and all that is attached to it.
 final class SimulatedServer: @unchecked Sendable {
     /// The data directory.
     static let directory = "data"
 
-    let intake: LiveIntake
+    private let intake: LiveIntake
+    private var works: [IntakeWork] = []
+    private var isTakingIn = false
+    private var hasAbandoned = false
     private let writer: EventLogWriter
     private let projector: ViewProjector
     private let reader: EventLogReader
     private var directory = SeriesDirectory()
     private let store: ViewStore
     private let quietUntil: Position
+    private let time: SimulatedTime
     private var notifier: Notifier?
     private let executor: SimulatedExecutor
     private var delivering: Task<Void, any Error>?
+    private var turning: Task<Void, any Error>?
     private(set) var failure: (any Error)?
     /// The highest position that was told to anybody as durable.
     private(set) var toldHead: Position
@@ -51,6 +64,7 @@ final class SimulatedServer: @unchecked Sendable {
         _ fileSystem: any FileSystem,
         segmentByteCount: Int,
         _ store: ViewStore,
+        _ witness: SimulatedWitness,
         _ time: SimulatedTime,
         _ receiver: SimulatedReceiver,
         _ executor: SimulatedExecutor
@@ -70,12 +84,13 @@ final class SimulatedServer: @unchecked Sendable {
             readsState: false
         ).writer
         self.store = store
+        self.time = time
         self.executor = executor
         do {
             // Safety: the writer is kept beside it only to be closed.
             nonisolated(unsafe) let writer = writer
             intake = LiveIntake(
-                writer: writer,
+                writer: WitnessedLog(writer, witness),
                 admission: try Admission.replay(writer, zones: simulatedZones),
                 clock: time,
                 quarantine: SimulatedQuarantine()
@@ -102,6 +117,10 @@ final class SimulatedServer: @unchecked Sendable {
         )
         let notifier = notifier
         delivering = Task(executorPreference: executor) { try await notifier?.run() }
+        var logger = Logger(label: "simulated")
+        logger.logLevel = .critical
+        let turner = DayTurner(stage: self, clock: time, pause: time, logger: logger)
+        turning = Task(executorPreference: executor) { try await turner.turn() }
     }
 
     private static let channel = ChannelConfiguration(
@@ -116,25 +135,92 @@ final class SimulatedServer: @unchecked Sendable {
     /// The last durable position.
     var head: Position { intake.head }
 
+    /// The segment that is written to, and the bytes of it that are in use.
+    var activeSegment: SegmentSummary { writer.activeSegment }
+
     /// Whether the views show everything durable.
     var isLevel: Bool {
         get throws { try store.read { try $0.meta().checkpoint } == head }
     }
 
+    /// Whether the log tells of every midnight up to now.
+    var isDayTold: Bool { DayTurner.due(projector.fold.zonesInUse, now: time.now()).events.isEmpty }
+
+    // MARK: Taking in
+
+    /// Takes in bytes of a session, later where the intake is kept waiting.
+    func take(_ bytes: [UInt8], from session: LineSession) {
+        works.append(
+            IntakeWork {
+                try $0.take(bytes, isLast: false, from: session)
+            } refuse: {
+                session.end(SessionFault(.unavailable, "\($0)"))
+            }
+        )
+        takeIn()
+    }
+
+    /// Ends a session.
+    func end(_ session: LineSession) {
+        works.append(
+            IntakeWork {
+                try $0.end(session, nil)
+            } refuse: { _ in
+                session.end(nil)
+            }
+        )
+        takeIn()
+    }
+
+    func commitIntake() { takeIn(committing: true) }
+
+    /// Begins another segment.
+    func roll() {
+        works.append(
+            IntakeWork { [writer] _ in
+                try writer.roll()
+            } refuse: { _ in
+            }
+        )
+        takeIn()
+    }
+
+    /// What the one thread that takes in does.
+    private func takeIn(committing: Bool = false) {
+        guard !isTakingIn else { return }
+        isTakingIn = true
+        while !works.isEmpty {
+            let work = works.removeFirst()
+            perform(work)
+        }
+        if committing {
+            perform(
+                IntakeWork {
+                    try $0.commit()
+                } refuse: { _ in
+                }
+            )
+        }
+        isTakingIn = false
+        if let failure { abandon(failure) }
+    }
+
+    private func perform(_ work: IntakeWork) {
+        if let failure { return work.refuse(failure) }
+        do { try work.run(intake) } catch {
+            fail(error)
+            work.refuse(error)
+        }
+        toldHead = max(toldHead, head)
+    }
+
     // MARK: Steps
 
     /// Does something that fails with the log, and dies of it.
-    func attempt(_ work: () throws -> Void) {
+    private func attempt(_ work: () throws -> Void) {
         guard failure == nil else { return }
-        do {
-            try work()
-            toldHead = head
-        } catch {
-            fail(error)
-        }
+        do { try work() } catch { fail(error) }
     }
-
-    func commitIntake() { attempt { try intake.commit() } }
 
     /// Folds towards the head, so many blocks at most.
     func fold(blockCount: Int = .max) {
@@ -159,9 +245,18 @@ final class SimulatedServer: @unchecked Sendable {
     }
 
     private func fail(_ error: any Error) {
+        guard failure == nil else { return }
         failure = error
-        intake.abandon(error)
         delivering?.cancel()
+        turning?.cancel()
+        if !isTakingIn { abandon(error) }
+    }
+
+    private func abandon(_ error: any Error) {
+        guard !hasAbandoned else { return }
+        hasAbandoned = true
+        intake.abandon(error)
+        while !works.isEmpty { works.removeFirst().refuse(error) }
     }
 
     // MARK: Ends
@@ -173,6 +268,7 @@ final class SimulatedServer: @unchecked Sendable {
         writer.close()
         notifier = nil
         delivering = nil
+        turning = nil
     }
 
     /// The process ends in order.
@@ -210,17 +306,17 @@ extension SimulatedServer: PushStage {
         return try body(projector)
     }
 
-    func record(_ event: MeterEvent, by name: String) async throws {
-        try await withCheckedThrowingContinuation { record(event, by: name, $0) }
-    }
-
-    private func record(_ event: MeterEvent, by name: String, _ continuation: CheckedContinuation<Void, any Error>) {
-        if let failure { return continuation.resume(throwing: failure) }
-        do {
-            try intake.take([event], recordedBy: name) { result in continuation.resume(with: result.map { _ in }) }
-        } catch {
-            continuation.resume(throwing: error)
-            fail(error)
+    func record(_ events: [MeterEvent], by name: String) async throws -> Position {
+        try await withCheckedThrowingContinuation { continuation in
+            if let failure { return continuation.resume(throwing: failure) }
+            // Not at once: who records does not wait for the disk within his own thread.
+            works.append(
+                IntakeWork {
+                    try $0.take(events, recordedBy: name) { continuation.resume(with: $0) }
+                } refuse: {
+                    continuation.resume(throwing: $0)
+                }
+            )
         }
     }
 }

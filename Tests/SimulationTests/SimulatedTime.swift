@@ -2,15 +2,23 @@ import MeterModel
 import Notifications
 import Synchronization
 
-/// Time that goes by when the simulation says so, backwards too: the clock of the process and what waits for it.
+/// Time that goes by when the simulation says so, and a clock that is set now and then, backwards too.
+///
+/// Invariant: who waits, waits for time that goes by, whatever the clock is set to, and looks at it again now and then:
+/// as `SystemPause` does.
 final class SimulatedTime: WallClock, Pausing {
     private struct State {
         var now: Instant
+        /// Milliseconds since the beginning.
+        var elapsed: Int64 = 0
         /// Ascending by `id`.
-        var sleepers: [(id: Int, until: Instant, wake: CheckedContinuation<Void, Never>)] = []
+        var sleepers: [(id: Int, until: Int64, wake: CheckedContinuation<Void, Never>)] = []
         var nextID = 0
         var cancelled: Set<Int> = []
     }
+
+    /// The longest wait in one go, in milliseconds.
+    private static let maximumPause: Int64 = 60_000
 
     private let state: Mutex<State>
 
@@ -18,7 +26,15 @@ final class SimulatedTime: WallClock, Pausing {
 
     func now() -> Instant { state.withLock { $0.now } }
 
+    /// Milliseconds that went by since the beginning.
+    var elapsed: Int64 { state.withLock { $0.elapsed } }
+
     func pause(until instant: Instant) async throws {
+        try await pause(for: min(instant.milliseconds - now().milliseconds, SimulatedTime.maximumPause))
+    }
+
+    /// Waits until so much time went by.
+    func pause(for milliseconds: Int64) async throws {
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -26,8 +42,8 @@ final class SimulatedTime: WallClock, Pausing {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
-                    if state.cancelled.remove(id) != nil || state.now >= instant { return true }
-                    state.sleepers.append((id, instant, continuation))
+                    if state.cancelled.remove(id) != nil || milliseconds <= 0 { return true }
+                    state.sleepers.append((id, state.elapsed + milliseconds, continuation))
                     return false
                 }
                 if isOver { continuation.resume() }
@@ -45,14 +61,19 @@ final class SimulatedTime: WallClock, Pausing {
         try Task.checkCancellation()
     }
 
+    /// Lets time go by.
     func advance(_ milliseconds: Int64) {
         let woken = state.withLock { state in
             state.now.milliseconds += milliseconds
-            let now = state.now
-            let due = state.sleepers.filter { $0.until <= now }
-            state.sleepers.removeAll { $0.until <= now }
+            state.elapsed += milliseconds
+            let elapsed = state.elapsed
+            let due = state.sleepers.filter { $0.until <= elapsed }
+            state.sleepers.removeAll { $0.until <= elapsed }
             return due.map(\.wake)
         }
         for continuation in woken { continuation.resume() }
     }
+
+    /// Sets the clock.
+    func jump(_ milliseconds: Int64) { state.withLock { $0.now.milliseconds += milliseconds } }
 }

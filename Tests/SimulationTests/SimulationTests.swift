@@ -32,12 +32,18 @@ private enum SimulatedSeeds {
         guard seeds.count >= 100 else { return }
         FileHandle.standardError.write(Data("\(seeds.count) runs: \(sum)\n".utf8))
         // A simulation that never meets its faults proves nothing.
-        #expect(sum.restarts > seeds.count)
-        #expect(sum.powerCuts > seeds.count / 2)
-        #expect(sum.failures > seeds.count / 4)
-        #expect(sum.pushes > seeds.count)
-        #expect(sum.segments > seeds.count)
-        #expect(sum.damages > seeds.count)
+        #expect(sum[.restarts] > seeds.count)
+        #expect(sum[.powerCuts] > seeds.count / 2)
+        #expect(sum[.failures] > seeds.count / 4)
+        #expect(sum[.pushes] > seeds.count)
+        #expect(sum[.delivered] > seeds.count / 2)
+        #expect(sum[.days] > seeds.count)
+        #expect(sum[.segments] > seeds.count)
+        #expect(sum[.damages] > seeds.count)
+        #expect(sum[.waits] > seeds.count)
+        #expect(sum[.lostWrites] > seeds.count / 20)
+        #expect(sum[.misdirectedWrites] > seeds.count / 20)
+        #expect(sum[.refusals] > seeds.count / 50)
     }
 
     /// Plays seeds until one shows a fault.

@@ -1,6 +1,6 @@
-import Ingest
 import Logging
 import MeterModel
+import Notifications
 import Projections
 import ServiceLifecycle
 
@@ -9,9 +9,9 @@ import ServiceLifecycle
 ///
 /// A zone that the log tells of no midnight yet begins with the one before now.
 struct DayTurner: Service {
-    let intake: IntakeThread
-    let projector: LiveProjector
+    let stage: any LogStage
     let clock: any WallClock
+    let pause: any Pausing
     let logger: Logger
 
     /// Who records them, as the log says.
@@ -22,12 +22,16 @@ struct DayTurner: Service {
     static let maximumEventCount = 1000
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                let next = try await look()
-                let wait = min(DayTurner.lookMilliseconds, max(1, next - clock.now().milliseconds))
-                try? await Task.sleep(for: .milliseconds(wait))
-            }
+        try await cancelWhenGracefulShutdown { try await turn() }
+    }
+
+    /// Records what is due, again and again, until the task is cancelled.
+    func turn() async throws {
+        while !Task.isCancelled {
+            let next = try await look()
+            let now = clock.now().milliseconds
+            let wait = min(DayTurner.lookMilliseconds, max(1, next - now))
+            try? await pause.pause(until: Instant(milliseconds: now + wait))
         }
     }
 
@@ -38,16 +42,14 @@ struct DayTurner: Service {
         // What is in the log already must be known, or it would be recorded again.
         let zones: [ZoneInUse]
         do {
-            zones = try await projector.perform(after: intake.durablePosition) { projector, _ in
-                projector.fold.zonesInUse
-            }
+            zones = try await stage.perform(after: stage.durablePosition) { $0.fold.zonesInUse }
         } catch is ProjectorStopped {
             return .max
         }
         let now = clock.now()
         let (events, next) = DayTurner.due(zones, now: now)
         if !events.isEmpty {
-            let position = try await intake.record(events.map { .dayTurned($0) }, by: DayTurner.recordedBy)
+            let position = try await stage.record(events.map { .dayTurned($0) }, by: DayTurner.recordedBy)
             logger.info("days turned", metadata: ["count": "\(events.count)", "position": "\(position.rawValue)"])
         }
         return next

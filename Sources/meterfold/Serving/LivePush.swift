@@ -4,13 +4,11 @@ import Notifications
 import Projections
 import ReadModel
 
-/// What pushes need of whoever keeps log and views: a seam, so that a simulation can be one.
-protocol PushStage: AnyObject, Sendable {
+/// Log and fold as those parts of the program need them that record events by themselves: a seam, so that a simulation
+/// can be one.
+protocol LogStage: AnyObject, Sendable {
     /// The last durable position of the log.
     var durablePosition: Position { get }
-
-    /// As `ViewReader.unsettledPushJobs`, of the views as they are.
-    func unsettledRows(after last: (position: Position, job: String)?, limit: Int) throws -> [PushJobRow]
 
     /// Runs `body` on the fold, once it has reached a durable position.
     func perform<T: Sendable>(
@@ -18,8 +16,14 @@ protocol PushStage: AnyObject, Sendable {
         _ body: @escaping @Sendable (ViewProjector) throws -> T
     ) async throws -> T
 
-    /// Records an event, and returns once it is durable.
-    func record(_ event: MeterEvent, by name: String) async throws
+    /// Records events, all or none, and returns the last one's position once they are durable.
+    func record(_ events: [MeterEvent], by name: String) async throws -> Position
+}
+
+/// What pushes need of whoever keeps log and views.
+protocol PushStage: LogStage {
+    /// As `ViewReader.unsettledPushJobs`, of the views as they are.
+    func unsettledRows(after last: (position: Position, job: String)?, limit: Int) throws -> [PushJobRow]
 }
 
 /// The push jobs of the views, as the notifier asks for them.
@@ -58,8 +62,8 @@ extension LiveCore: PushStage {
         try await projector.perform(after: position) { projector, _ in try body(projector) }
     }
 
-    func record(_ event: MeterEvent, by name: String) async throws {
-        _ = try await intake.record([event], by: name)
+    func record(_ events: [MeterEvent], by name: String) async throws -> Position {
+        try await intake.record(events, by: name)
     }
 }
 
@@ -93,6 +97,6 @@ struct LiveOutcomes: OutcomeRecording {
     static let recordedBy = "notifier"
 
     func record(_ outcome: PushOutcome) async throws {
-        try await stage.record(.pushSettled(outcome), by: LiveOutcomes.recordedBy)
+        _ = try await stage.record([.pushSettled(outcome)], by: LiveOutcomes.recordedBy)
     }
 }

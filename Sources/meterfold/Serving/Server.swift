@@ -96,7 +96,7 @@ struct Server {
             services.append(delivery)
         }
         services.append(
-            DayTurner(intake: core.intake, projector: core.projector, clock: core.clock, logger: logger)
+            DayTurner(stage: core, clock: core.clock, pause: SystemPause(clock: core.clock), logger: logger)
         )
         let listener = try await listen(core, access, tls)
         services.append(MemoryTrimming(projector: core.projector))
