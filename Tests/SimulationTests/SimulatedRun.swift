@@ -1,4 +1,3 @@
-import EventStorage
 import FleetSimulator
 import MeterModel
 import ReadModel
@@ -32,12 +31,14 @@ struct SimulatedRun {
     /// The clock is not set back behind this: readings would be too far ahead.
     private let earliest: Int64
     /// What the disk may still lie.
-    private var liesLeft: Int
+    var liesLeft: Int
+    /// A disk that lied, before a process began on it: until one has begun.
+    private var diskBefore: SimulatedFileSystem?
     private let isSlow: Bool
-    private var formerStore: ViewStore?
+    var formerStore: ViewStore?
     private var server: SimulatedServer?
-    private(set) var toldHead = Position.origin
-    private(set) var isRefused = false
+    var toldHead = Position.origin
+    var isRefused = false
 
     /// A run that its seed determines; `wrap` puts something around the file system: a planted bug.
     init(seed: UInt64, wrap: (SimulatedFileSystem) -> any FileSystem = { $0 }) throws {
@@ -65,7 +66,7 @@ struct SimulatedRun {
     /// The segments that do not durably hold what was written to them.
     var falseNames: [String] { disk.falseNames(inDirectory: SimulatedRun.logDirectory) }
 
-    private static let logDirectory = SimulatedServer.directory + "/log"
+    static let logDirectory = SimulatedServer.directory + "/log"
 
     /// Plays it to its end.
     ///
@@ -155,20 +156,6 @@ struct SimulatedRun {
         slowness.pace = SimulatedSlowness.Pace.allCases[random.below(SimulatedSlowness.Pace.allCases.count)]
     }
 
-    /// The disk lies, or what it did shows sooner than at the next start.
-    private mutating func lie(_ server: SimulatedServer) throws {
-        switch random.below(6) {
-        case 0: disk.dropCaches()
-        case 1: try upkeep()
-        case 2, 3: server.roll()
-        default:
-            guard liesLeft > 0 else { return }
-            liesLeft -= 1
-            let lie = SimulatedFileSystem.Lie.allCases[random.below(2)]
-            disk.lie(lie, fromOperation: disk.operationCount + random.below(20))
-        }
-    }
-
     // MARK: Ends and beginnings
 
     /// The process ends at once, the machine too where it loses power.
@@ -213,8 +200,10 @@ struct SimulatedRun {
     }
 
     private mutating func start() throws {
-        let former = falseNames.isEmpty ? nil : disk.copy(seed: random.next())
-        former?.restart()
+        if diskBefore == nil, !falseNames.isEmpty {
+            diskBefore = disk.copy(seed: random.next())
+            diskBefore?.restart()
+        }
         let started: SimulatedServer
         do {
             started = try SimulatedServer(
@@ -239,11 +228,12 @@ struct SimulatedRun {
         slowness.server = started
         let active = started.activeSegment
         if started.head < toldHead {
-            guard let former else {
+            guard let diskBefore else {
                 throw Misbehaviour("the log opened at \(started.head.rawValue), \(toldHead.rawValue) was told durable")
             }
-            try loseEnd(behind: started.head, active, former)
+            try loseEnd(behind: started.head, active, diskBefore)
         }
+        diskBefore = nil
         disk.expectZeros(in: SimulatedRun.logDirectory + "/" + active.file, from: active.liveByteCount)
         try witness.goOn(to: started.head) { try SimulatedRecord.all(of: honestDisk()) }
     }
@@ -290,111 +280,5 @@ struct SimulatedRun {
         }
         if isRefused { return }
         throw Misbehaviour("it does not come to rest: \(clients.map(\.isDone)), \(String(describing: server?.head))")
-    }
-}
-
-// MARK: - A disk that lied
-
-extension SimulatedRun {
-    /// Whether an error says that bytes are not what they were.
-    private static func isDamage(_ error: any Error) -> Bool {
-        if let error = error as? RecordLogError { return error.code == .corruption }
-        return error is EventStorageError
-    }
-
-    /// The disk as it would be had it not lied.
-    private func honestDisk() throws -> SimulatedFileSystem {
-        let honest = disk.copy()
-        for name in falseNames {
-            let path = SimulatedRun.logDirectory + "/" + name
-            if let meant = disk.meantContent(of: path) { honest.setContent(meant, of: path) }
-        }
-        return honest
-    }
-
-    /// What `serve` does for sealed segments now and then.
-    private mutating func upkeep() throws {
-        let parity = LogParity(directory: SimulatedServer.directory, fileSystem: disk, holder: "a simulation")
-        do {
-            let without = Set(try parity.segmentsWithoutParity())
-            for name in try parity.sealedSegments() {
-                let verdict =
-                    without.contains(name)
-                    ? try parity.make(name)
-                    : try parity.mend(name, at: "now", contentDigest: EventContent.digest())
-                if verdict.isDamaged, falseNames.isEmpty { throw Misbehaviour("\(verdict), and nothing is wrong") }
-                if verdict.state == .repaired { tally[.repairs] += 1 }
-            }
-        } catch  where error is Misbehaviour || falseNames.isEmpty && SimulatedRun.isDamage(error) {
-            throw error
-        } catch {
-            // It is tried again.
-        }
-    }
-
-    /// The log is refused: parity helps, or it is over.
-    private mutating func repair() throws {
-        tally[.refusals] += 1
-        let repairs = tally[.repairs]
-        disk.clearFaults()
-        disk.restart()
-        try upkeep()
-        isRefused = tally[.repairs] == repairs
-    }
-
-    /// A log that opens before what was told durable has lost what nobody can know to have been there: the views have
-    /// not seen it, and where it began what is there looks like a write that did not come to its end.
-    private mutating func loseEnd(
-        behind head: Position,
-        _ active: SegmentSummary,
-        _ former: SimulatedFileSystem
-    ) throws {
-        let path = SimulatedRun.logDirectory + "/" + active.file
-        guard let bytes = former.content(of: path), let meant = former.meantContent(of: path), bytes != meant else {
-            throw Misbehaviour("it opened at \(head.rawValue), and the disk did not lie about what is behind")
-        }
-        if try store.read({ try $0.meta().checkpoint }) > head {
-            throw Misbehaviour("it opened at \(head.rawValue), and the views have seen more")
-        }
-        guard SimulatedRun.looksUnfinished(bytes, meant, from: active.liveByteCount) else {
-            throw Misbehaviour(
-                "it opened at \(head.rawValue), and what is behind byte \(active.liveByteCount) is whole"
-            )
-        }
-        try SimulatedDamage.expectShown(on: former, head: toldHead, isExact: false)
-        tally[.lostEnds] += 1
-        witness.forget(behind: head)
-        toldHead = head
-        for client in clients { client.forget(behind: head) }
-        if let former = formerStore, try former.read({ try $0.meta().checkpoint }) > head { formerStore = nil }
-    }
-
-    /// Whether a block that was written at `start` has a sector piece, or an end, that is zero now, and none follows it
-    /// whose header came through.
-    private static func looksUnfinished(_ bytes: [UInt8], _ meant: [UInt8], from start: Int) -> Bool {
-        let headerByteCount = 84
-        func storedByteCount(_ place: Int) -> Int {
-            (0..<4).reduce(0) { $0 | Int(meant[place + 36 + $1]) << (8 * $1) }
-        }
-        func isBlock(_ place: Int) -> Bool {
-            let end = place + headerByteCount
-            return end <= meant.count && Array(meant[place..<place + 4]) == Array("MFBK".utf8)
-                && meant[end - 4..<end] == [0xE5, 0xD3, 0xB9, 0xA7]
-        }
-        guard isBlock(start), bytes.count == meant.count else { return false }
-        let end = start + headerByteCount + storedByteCount(start) + 4
-        var next = end
-        while isBlock(next) {
-            if bytes[next..<next + headerByteCount] == meant[next..<next + headerByteCount] { return false }
-            next += headerByteCount + storedByteCount(next) + 4
-        }
-        if bytes[end - 1] == 0 || bytes[start + headerByteCount - 1] == 0 { return true }
-        var piece = start
-        while piece < end {
-            let pieceEnd = min(end, (piece / 512 + 1) * 512)
-            if bytes[piece..<pieceEnd].allSatisfy({ $0 == 0 }) { return true }
-            piece = pieceEnd
-        }
-        return false
     }
 }
