@@ -14,6 +14,7 @@ struct SimulatedRecord: Equatable {
     static func of(_ block: RecordedBlock, _ directory: SeriesDirectory) -> [SimulatedRecord] {
         block.runs.flatMap { run -> [SimulatedRecord] in
             switch run {
+            case .lost: preconditionFailure("nothing is given up here")
             case .event(let position, let event):
                 return [SimulatedRecord(position.rawValue, block.recordedAt, .event(event))]
             case .readings(let first, let readings):
