@@ -145,11 +145,8 @@ package final class IntakeThread: @unchecked Sendable {
     package func perform<T: Sendable>(_ body: @escaping @Sendable (LiveIntake) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             enqueue(
-                .perform { [self] intake in
-                    let result = Result { try body(try intake.get()) }
-                    // What `body` committed itself is told before anybody waits for it.
-                    if case .success = intake { publish() }
-                    continuation.resume(with: result)
+                .perform { intake in
+                    continuation.resume(with: Result { try body(try intake.get()) })
                 }
             )
         }
@@ -177,6 +174,7 @@ package final class IntakeThread: @unchecked Sendable {
     // MARK: The thread
 
     private func run() {
+        intake.onDurable = { [unowned self] in publish() }
         var lastSyncEnd = ContinuousClock.now
         var lastSyncDuration = Duration.zero
         while true {
@@ -258,7 +256,6 @@ package final class IntakeThread: @unchecked Sendable {
             case .record(let events, let name, let then): try intake.take(events, recordedBy: name, then: then)
             case .perform(let body):
                 try intake.commit()
-                publish()
                 body(.success(intake))
             }
         } catch {
@@ -273,7 +270,6 @@ package final class IntakeThread: @unchecked Sendable {
         guard failure == nil else { return (start, .zero) }
         do {
             try intake.commit()
-            publish()
         } catch {
             fail(error)
         }

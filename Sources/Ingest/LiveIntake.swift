@@ -26,6 +26,8 @@ package final class LiveIntake {
     private var batch = DecodedBatch()
     private var waiting: [LineSession] = []
     private var recorded: [Recorded] = []
+    /// Called when more has become durable, before anybody is answered.
+    var onDurable: () -> Void = {}
 
     /// - Parameters:
     ///   - writer: the log.
@@ -50,6 +52,7 @@ package final class LiveIntake {
             logged: { _, _, _, _ in }
         )
         intake.logged = { [unowned self] batch, first, _, directory in
+            onDurable()
             settlePositions(batch, first: first, directory)
         }
     }

@@ -81,6 +81,33 @@ import Testing
         #expect(setup.stage.log.items.count == 6 && !setup.thread.hasFailed)
     }
 
+    @Test func `Whoever is answered finds the durable position at what he was told`() throws {
+        let setup = Setup()
+        let positions = Noted<(told: UInt64, durable: UInt64)>()
+        let follower = EndFollower { [thread = setup.thread] in
+            positions.add(($0.taken.lastPosition?.rawValue ?? 0, thread.durablePosition.rawValue))
+        }
+        let session = LineSession(setup.stage.terms(), follower: follower)
+        take(acknowledging + readingLines("E-1", 0..<3), isLast: true, from: session, setup.thread)
+        let told = Noted<(told: UInt64, durable: UInt64)>()
+        setup.thread.record([Self.dayTurn], by: "serve") { [thread = setup.thread] in
+            told.add(((try? $0.get())?.rawValue ?? 0, thread.durablePosition.rawValue))
+        }
+        setup.thread.start()
+        setup.thread.stop()
+        #expect(positions.all.map(\.told) == [3] && told.all.map(\.told) == [4])
+        for (told, durable) in positions.all + told.all { #expect(durable >= told) }
+    }
+
+    /// Calls when a session ends.
+    private final class EndFollower: SessionFollowing {
+        private let onEnd: @Sendable (SessionSummary) -> Void
+        init(_ onEnd: @escaping @Sendable (SessionSummary) -> Void) { self.onEnd = onEnd }
+        func consumed(byteCount: Int) {}
+        func reply(_ bytes: [UInt8]) {}
+        func ended(_ summary: SessionSummary, _ fault: SessionFault?) { onEnd(summary) }
+    }
+
     @Test func `While it is held there is no room, and who waits is called when there is`() throws {
         let setup = Setup()
         setup.thread.start()
