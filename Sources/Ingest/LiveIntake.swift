@@ -190,7 +190,7 @@ package final class LiveIntake {
 
     /// Whoever sends ever new names in lines that are refused does not make the table grow for good.
     private func beginNamesAnewIfMany() {
-        let limit = strayNameCount + 2 * intake.admission.directory.deviceCount
+        let limit = strayNameCount + intake.admission.directory.deviceCount
         guard names.devices.count > limit || names.registers.count > strayNameCount else { return }
         names = TelegramNames()
         generation += 1
