@@ -42,6 +42,7 @@ struct StageFault: Error, CustomStringConvertible {
 final class StagedLog: BatchAppending {
     struct Appended {
         var first: Position
+        var recordedAt: Instant
         var recordedBy: String
         var batch: EventBatch
         var directory: SeriesDirectory
@@ -73,7 +74,15 @@ final class StagedLog: BatchAppending {
         }
         let first = head.advanced(by: 1)
         head = head.advanced(by: batch.count)
-        appended.append(Appended(first: first, recordedBy: recordedBy, batch: batch, directory: directory))
+        appended.append(
+            Appended(
+                first: first,
+                recordedAt: recordedAt,
+                recordedBy: recordedBy,
+                batch: batch,
+                directory: directory
+            )
+        )
         onAppend()
         return first.rawValue...head.rawValue
     }
@@ -171,6 +180,16 @@ final class LiveStage {
             clock: StandingClock(),
             quarantine: quarantine,
             maximumStrayNameCount: maximumStrayNameCount
+        )
+    }
+
+    /// Another intake over the same log, by another clock.
+    func live(_ clock: any WallClock) -> LiveIntake {
+        LiveIntake(
+            writer: log,
+            admission: Admission(zones: stageZones),
+            clock: clock,
+            quarantine: quarantine
         )
     }
 
