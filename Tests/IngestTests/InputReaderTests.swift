@@ -192,6 +192,20 @@ struct Read {
             let other = try withFile(damaged) { try Read($0) }
             #expect(other.refusals.last?.code == code)
         }
+        let frame = lz4(bytes)
+        // Sizes of the blocks stand before them, checksums behind; each block holds 64 KiB.
+        var (start, wholeCount) = (7, 0)
+        func end(_ start: Int) -> Int {
+            start + 8 + (Int(frame[start]) | Int(frame[start + 1]) << 8 | Int(frame[start + 2]) << 16)
+        }
+        while end(start) < frame.count / 2 { (start, wholeCount) = (end(start), wholeCount + 1) }
+        for place in [start + 100, start + 3] {
+            var damaged = frame
+            damaged[place] ^= 0x5A
+            let kept = try withFile(damaged) { try Read($0) }
+            let wholeLineCount = bytes[..<(wholeCount << 16)].count { $0 == UInt8(ascii: "\n") }
+            #expect(kept.readings.count == wholeLineCount && kept.refusals.map(\.code) == [.badLZ4])
+        }
         let trailing = try withFile(gzip(lines(10)) + [1, 2, 3]) { try Read($0) }
         #expect(trailing.readings.count == 10)
         #expect(trailing.refusals.map(\.code) == [.badGzip])
