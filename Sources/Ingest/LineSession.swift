@@ -46,6 +46,7 @@ package final class LineSession: @unchecked Sendable {
         rights = SendingRights(principal)
         decoder = InputDecoder(options: options, source: terms.source)
         defaults = options.admissionDefaults
+        follower.begun()
     }
 
     /// Decodes what came, as far as it is whole lines, into `batch`.

@@ -90,6 +90,9 @@ package struct SessionSummary: Sendable {
 
 /// What is told to whoever handed in a session's bytes: by the intake's thread, so it must be passed on at once.
 package protocol SessionFollowing: AnyObject, Sendable {
+    /// It is known who sends.
+    func begun()
+
     /// Bytes were taken in; there is room for as many more.
     func consumed(byteCount: Int)
 
@@ -98,4 +101,8 @@ package protocol SessionFollowing: AnyObject, Sendable {
 
     /// Everything is durable or answered and nothing more will come; nil: the input was read to its end.
     func ended(_ summary: SessionSummary, _ fault: SessionFault?)
+}
+
+extension SessionFollowing {
+    package func begun() {}
 }

@@ -29,8 +29,10 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
     private var hasHandedInEnd = false
     private var isClosing = false
     private var waitsForRoom = false
+    private let hasBegun = Atomic<Bool>(false)
     private var lastActivity = NIODeadline.now()
     private var idleCheck: Scheduled<Void>?
+    private var firstLineCheck: Scheduled<Void>?
     private var unreadCheck: Scheduled<Void>?
 
     init(
@@ -78,6 +80,7 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
             return
         }
         scheduleIdleCheck(context, after: .seconds(limits.idleSeconds))
+        if let seconds = limits.firstLineSeconds { scheduleFirstLineCheck(context, seconds) }
         readOn()
     }
 
@@ -95,6 +98,7 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
 
     func channelInactive(context: ChannelHandlerContext) {
         idleCheck?.cancel()
+        firstLineCheck?.cancel()
         unreadCheck?.cancel()
         handInEnd(fault: nil)
         table.remove(self, address: address)
@@ -173,6 +177,14 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         context.read()
     }
 
+    /// Looks once whether it is known who sends: who has no token must not hold a place by dripping.
+    private func scheduleFirstLineCheck(_ context: ChannelHandlerContext, _ seconds: Int64) {
+        firstLineCheck = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(seconds)) { [weak self] in
+            guard let self, !isClosing, !hasBegun.load(ordering: .relaxed) else { return }
+            handInEnd(fault: SessionFault(.badFirstLine, "it did not come within \(seconds) s"))
+        }
+    }
+
     /// Looks after a while whether it was silent for too long, and so on.
     private func scheduleIdleCheck(_ context: ChannelHandlerContext, after amount: TimeAmount) {
         idleCheck = context.eventLoop.assumeIsolated().scheduleTask(in: amount) { [weak self] in
@@ -188,6 +200,8 @@ final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
 }
 
 extension LineConnection: SessionFollowing {
+    func begun() { hasBegun.store(true, ordering: .relaxed) }
+
     func consumed(byteCount: Int) {
         let (before, after) = unconsumedByteCount.subtract(byteCount, ordering: .sequentiallyConsistent)
         guard before >= limits.unconsumedByteCount, after < limits.unconsumedByteCount else { return }

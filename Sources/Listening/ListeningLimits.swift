@@ -12,6 +12,8 @@ package struct ListeningLimits: Sendable {
     package var unreadReplyByteCount = 4 << 20
     /// How long replies may wait above that bound, or where the connection is to end, in seconds.
     package var unreadReplySeconds: Int64 = 30
+    /// How long a connection may take until its first line has named a token, in seconds; nil: nobody needs one.
+    package var firstLineSeconds: Int64?
     /// How long a connection may be silent, in seconds.
     package var idleSeconds: Int64 = 3600
 

@@ -156,6 +156,37 @@ import Testing
         }
     }
 
+    @Test func `Where a token is needed, who drips the first line is ended, and who has named one may be silent`()
+        async throws
+    {
+        try await LiveReceiver.running { receiver in
+            receiver.access = TokenTable(principals: ["t": Principal(recordedBy: "token:1", rights: [.ingest])])
+            receiver.limits.firstLineSeconds = 1
+        } _: { receiver in
+            let dripping = try await RawSender(receiver.port)
+            dripping.push("meterfold/1 {")
+            let drip = Task {
+                while !Task.isCancelled {
+                    dripping.push(" ")
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            #expect(try await dripping.end() == ["err 0 bad-first-line it did not come within 1 s"])
+            drip.cancel()
+            // On a busy machine the second may be over before the first line was read.
+            var isTaken = false
+            for _ in 0..<20 where !isTaken {
+                let silent = try await RawSender(receiver.port)
+                silent.push("meterfold/1 {\"ack\":true,\"token\":\"t\",\"utility\":\"electricity\"}\n")
+                try await Task.sleep(for: .milliseconds(1500))
+                silent.push(Self.lines("E-1", 0..<1))
+                isTaken = (try? await silent.wait(forAcknowledgementOf: 1)) != nil
+                await silent.close()
+            }
+            #expect(isTaken)
+        }
+    }
+
     @Test func `A connection that is to end and takes no replies is ended all the same`() async throws {
         try await LiveReceiver.running { receiver in
             receiver.limits.idleSeconds = 1

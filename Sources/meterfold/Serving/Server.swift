@@ -167,6 +167,9 @@ struct Server {
         return [HTTPListenerService(service: open, endpoint: settings.http), own]
     }
 
+    /// How long a connection may take to name its token.
+    private static let firstLineSeconds: Int64 = 60
+
     /// What a shutdown may take beyond the draining of connections, in seconds.
     private static let graceSeconds = 30
 
@@ -193,6 +196,7 @@ struct Server {
         limits.connectionCount = settings.connectionCount
         limits.connectionCountPerAddress = settings.connectionCountPerAddress
         limits.idleSeconds = Int64(settings.idleSeconds)
+        if settings.requiresTokens { limits.firstLineSeconds = Server.firstLineSeconds }
         let context = try tls.map { tls in
             var tls = tls
             // Lines have no protocol's name.
