@@ -56,6 +56,8 @@ package final class LiveProjector: @unchecked Sendable {
     private var waiters: [Waiter] = []
     private var nextWaiterID: UInt64 = 0
     private var isStopping = false
+    /// When it ends though not all is folded; set with `isStopping`.
+    private var stopDeadline: ContinuousClock.Instant?
     private var hasStopped = false
     private var failure: (any Error)?
     private var jobsToTell: [RequestedJob] = []
@@ -215,12 +217,26 @@ package final class LiveProjector: @unchecked Sendable {
         if isOver { then(.failure(ProjectorStopped())) }
     }
 
-    /// Commits what is folded, and ends the thread.
-    package func stop() {
-        condition.withLock {
+    /// How long it may fold on once it is to end: what is left then is folded by the next start.
+    package static let stopBound = Duration.seconds(10)
+    /// How long the step under way, and its commit, may take beyond that.
+    private static let stopSlack = Duration.seconds(10)
+
+    /// Folds what is left, as far as the time allows, commits it, and ends the thread.
+    ///
+    /// - Parameter bound: how long it may fold on.
+    /// - Returns: whether the thread has ended; if not, it is in a step that does not end, and must be left behind:
+    ///   the store, which is still its, shows what was committed before.
+    @discardableResult
+    package func stop(within bound: Duration = LiveProjector.stopBound) -> Bool {
+        let deadline = ContinuousClock.now + bound
+        let last = Date(timeIntervalSinceNow: (bound + LiveProjector.stopSlack) / .seconds(1))
+        return condition.withLock {
             isStopping = true
+            stopDeadline = deadline
             condition.signal()
-            while !hasStopped { condition.wait() }
+            while !hasStopped, condition.wait(until: last) {}
+            return hasStopped
         }
     }
 
@@ -255,6 +271,9 @@ package final class LiveProjector: @unchecked Sendable {
         for waiter in left { waiter.continuation.resume() }
     }
 
+    /// Whether it is to end, whatever is left to be folded.
+    private var isOverdue: Bool { condition.withLock { stopDeadline }.map { $0 <= .now } ?? false }
+
     /// Folds what the views show already.
     private func load() throws {
         let checkpoint = committed
@@ -287,7 +306,7 @@ package final class LiveProjector: @unchecked Sendable {
             if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
             for work in works { work.body(self) }
             if head > projector.position { try fold(through: head) }
-            let isLast = isStopping && projector.position >= head
+            let isLast = isStopping && (projector.position >= head || isOverdue)
             let now = ContinuousClock.now
             if projector.position > committed, isLast || now >= due {
                 try commit()
@@ -327,7 +346,7 @@ package final class LiveProjector: @unchecked Sendable {
         let isFar = last.rawValue - first > LiveProjector.farCount
         let count = isFar ? LiveProjector.farStepCount : LiveProjector.stepCount
         try projector.goOn(reader, through: last, directory: &directory) { block in
-            block.lastPosition.rawValue - first < count ? .proceed : .stop
+            block.lastPosition.rawValue - first < count && !self.isOverdue ? .proceed : .stop
         }
         foldedPosition.store(projector.position.rawValue, ordering: .releasing)
         guard projector.position >= quietUntil else { return }

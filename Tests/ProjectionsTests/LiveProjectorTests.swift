@@ -99,6 +99,37 @@ struct LiveProjectorTests {
         #expect(toldCount > 10, "too few pushes to tell of")
     }
 
+    @Test func `Stopped far behind the log, it commits what it has and leaves the rest to the next start`()
+        async throws
+    {
+        let pipeline = try Pipeline()
+        for batch in 0..<200 {
+            let lines = (0..<200).map { i in
+                """
+                {"device":"E-\(i)","readAt":\(1_704_067_200 + batch * 60),"value":\(batch),"unit":"kWh","register":"r"}
+                """
+            }
+            _ = try pipeline.ingest(lines)
+        }
+        #expect(pipeline.head == Position(40_000))
+        // The thread may be faster than the one that stops it.
+        var wasBehind = false
+        for _ in 0..<50 where !wasBehind {
+            let store = try ViewStore.inMemory()
+            let first = try live(pipeline, store, Follower())
+            first.start()
+            #expect(first.stop(within: .zero))
+            #expect(try store.read { try $0.meta().checkpoint } == first.committed)
+            wasBehind = first.committed < pipeline.head
+            let second = try live(pipeline, store, Follower())
+            second.start()
+            #expect(await second.wait(for: pipeline.head, within: Self.long))
+            #expect(second.stop())
+            #expect(try differences(store, pipeline) == [])
+        }
+        #expect(wasBehind)
+    }
+
     /// Each job that is still pending was told, none twice, and the views showed each that was told.
     private func checkTold(_ follower: Follower, _ pipeline: Pipeline, _ seed: Comment) throws -> Int {
         let told = follower.told

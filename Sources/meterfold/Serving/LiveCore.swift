@@ -119,14 +119,20 @@ final class LiveCore: Sendable {
     /// What ended it before its time.
     var failure: (any Error)? { failures.first }
 
-    /// Ends it: everything handed in becomes durable, the views show it, the lock is given up.
+    /// Ends it: everything handed in becomes durable, the views show it as far as there is time, the lock is given up.
     func close() throws {
         intake.stop()
-        projector.stop()
+        defer { writer.writer.close() }
+        guard projector.stop() else {
+            logger.warning(
+                "the views are left behind the log; the next start folds the rest",
+                metadata: ["position": "\(projector.committed.rawValue)"]
+            )
+            return
+        }
         let store = views
         try store.checkpoint()
         try store.close()
-        writer.writer.close()
     }
 }
 
