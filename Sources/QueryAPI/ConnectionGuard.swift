@@ -7,10 +7,11 @@ internal import NIOHTTPTypes
 ///
 /// It tells of requests that are no HTTP or have too large a header, as a problem; lets senders go on who wait for
 /// leave to send their body; ends a connection after an answer that says so, so that the sender gets the answer though
-/// he still sends; and cuts off readers that take nothing.
+/// he still sends; cuts off readers that take nothing, and senders whose bodies drip.
 ///
 /// Invariants: `answersDue` counts the requests that came in and whose answer has not ended; once `isOver` nothing
-/// comes in any more.
+/// comes in any more; `waited` and `bodyByteCount` speak of the body that comes, `waitsSince` is set while the server
+/// waits for more of it.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -21,24 +22,59 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     static let lingering = TimeAmount.seconds(2)
 
     private let stalledReader: TimeAmount
+    private let patience: TimeAmount
+    private let bodyBytesPerSecond: Int64?
     private var answersDue = 0
     private var endsAfterAnswer = false
     private var isOver = false
     private var stalling: Scheduled<Void>?
+    private var bodyByteCount: Int64 = 0
+    private var waited = TimeAmount.zero
+    private var waitsSince: NIODeadline?
 
-    init(stalledReader: TimeAmount) { self.stalledReader = stalledReader }
+    /// - Parameters:
+    ///   - stalledReader: how long a reader may take nothing.
+    ///   - patience: how long a body may come as it likes.
+    ///   - bodyBytesPerSecond: how fast it must come beyond that; nil: however slowly.
+    init(stalledReader: TimeAmount, patience: TimeAmount, bodyBytesPerSecond: Int64?) {
+        self.stalledReader = stalledReader
+        self.patience = patience
+        self.bodyBytesPerSecond = bodyBytesPerSecond
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if waitsSince == nil { waitsSince = .now() }
+        context.read()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isOver else { return }
-        if case .head(let head) = unwrapInboundIn(data) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
             // What was sent after the last request that is answered is not looked at.
             if endsAfterAnswer { return isOver = true }
             answersDue += 1
             if head.headerFields[.expect]?.lowercased() == "100-continue" {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
+            (bodyByteCount, waited, waitsSince) = (0, .zero, nil)
+        case .body(let piece):
+            if drips(piece.readableBytes) {
+                isOver = true
+                return context.close(promise: nil)
+            }
+        case .end: break
         }
         context.fireChannelRead(data)
+    }
+
+    /// Whether a body comes too slowly; asked with each piece of it, for a sender who sends nothing is idle.
+    private func drips(_ byteCount: Int) -> Bool {
+        guard let bodyBytesPerSecond else { return false }
+        if let since = waitsSince { waited = waited + (.now() - since) }
+        waitsSince = nil
+        bodyByteCount += Int64(byteCount)
+        return waited > patience + .seconds(bodyByteCount / bodyBytesPerSecond)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

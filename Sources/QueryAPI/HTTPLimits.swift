@@ -4,6 +4,9 @@ package struct HTTPLimits: Sendable {
     package var connectionCount = 256
     /// Seconds without a byte after which a connection that waits for a request, or for the rest of one, is closed.
     package var idleSeconds: Int64 = 60
+    /// Bytes a second that a body must come at, after its first `idleSeconds`; nil: however slowly it comes. Only the
+    /// time counts during which the server waits for the sender.
+    package var bodyBytesPerSecond: Int64? = 1024
     /// Seconds during which a reader may take nothing of an answer before he is cut off.
     package var stalledReaderSeconds: Int64 = 30
     /// Bytes of one header field, the request line's target too.

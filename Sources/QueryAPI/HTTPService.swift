@@ -115,7 +115,11 @@ package struct HTTPService: Service {
         let http = HTTPServerBuilder.http1(
             configuration: HTTP1Channel.Configuration(
                 additionalChannelHandlers: [
-                    ConnectionGuard(stalledReader: .seconds(limits.stalledReaderSeconds))
+                    ConnectionGuard(
+                        stalledReader: .seconds(limits.stalledReaderSeconds),
+                        patience: .seconds(limits.idleSeconds),
+                        bodyBytesPerSecond: limits.bodyBytesPerSecond
+                    )
                 ],
                 idleTimeout: .seconds(limits.idleSeconds),
                 httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(

@@ -157,8 +157,11 @@ struct Server {
         }
         seams.access = OpenAccess(as: .operatorAtHand)
         seams.control = LiveControl(core: core, onViewsReplaced: { views.reopen() })
+        var limits = HTTPLimits()
+        // The operator's own input comes as fast as whatever he pipes makes it.
+        limits.bodyBytesPerSecond = nil
         let own = HTTPService(
-            configuration: HTTPConfiguration(.unixSocket(path: socket.path)),
+            configuration: HTTPConfiguration(.unixSocket(path: socket.path), limits: limits),
             seams: seams,
             loops: loops,
             logger: logger,
