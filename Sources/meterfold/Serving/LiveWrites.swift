@@ -71,7 +71,7 @@ struct LiveWrites: EventIntake, PaymentIntake {
             inflater.feed(bytes)
             while let inflated = try LiveWrites.inflated(inflater) {
                 inflatedCount += inflated.count
-                guard inflatedCount <= LiveWrites.maximumInflatedByteCount else { throw .tooLarge }
+                guard inflatedCount <= LiveWrites.maximumInflatedByteCount else { throw LiveWrites.inflatesTooLarge }
                 if await !session.take(inflated) { return }
             }
         }
@@ -79,6 +79,11 @@ struct LiveWrites: EventIntake, PaymentIntake {
             throw .undecodable(code: error.code.rawValue, text: error.text)
         }
     }
+
+    private static let inflatesTooLarge = IntakeFault.undecodable(
+        code: "too-large",
+        text: "it inflates to more than \(maximumInflatedByteCount) bytes: send it in parts"
+    )
 
     private func next(_ pieces: inout BodyBytes.Iterator) async throws(IntakeFault) -> ByteBuffer? {
         do throws(BodyFault) { return try await pieces.next() } catch {
