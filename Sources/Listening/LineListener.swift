@@ -30,8 +30,8 @@ package final class LineListener: Sendable {
 
     /// Connections that may wait to be taken.
     private static let backlog: Int32 = 4096
-    /// Bytes of one read.
-    private static let readByteCounts = (minimum: 1024, initial: 4096, maximum: 256 * 1024)
+    /// Bytes of one read. A connection keeps a buffer of the largest it ever needed.
+    private static let readByteCounts = (minimum: 1024, initial: 4096, maximum: 64 * 1024)
 
     private let channel: any Channel
     private let table: ConnectionTable
