@@ -99,7 +99,7 @@ struct Server {
             DayTurner(stage: core, clock: core.clock, pause: SystemPause(clock: core.clock), logger: logger)
         )
         let listener = try await listen(core, access, tls)
-        services.append(MemoryTrimming(projector: core.projector))
+        services.append(MemoryTrimming(projector: core.projector, listener: listener))
         let scrubber = Scrubber(directory, configuration, clock: core.clock, logger: logger)
         services.append(scrubber)
         metrics.attach(scrubber)
