@@ -111,6 +111,7 @@ def devices(session):
     code, out, seconds, most = run_measured(session, "ingest", "--data", data, "--log-only", path)
     yield f"ingest: {limit} devices | exit {code}: none | {seconds:.1f} s | {most / 1e6:.0f} MB at most"
     with server_of(session, data=data) as server:
+        server.wait_for(limit)
         row = Row(server, f"TCP: {count - limit} further ones, by connections that come again")
         with open(path, "rb") as file:
             known = file.readline()
