@@ -288,7 +288,12 @@ let fuzzing: [Target] =
             name: "Fuzzing",
             dependencies: [
                 "Ingest", "Access", "Admission", "EventStorage", "RecordLog", "Telegrams", "TamperEvidence",
-                "TimeZones", "MeterModel",
+                "TimeZones", "MeterModel", "QueryAPI", "ReadModel",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
             path: "Tests/Fuzzing",
             swiftSettings: settings

@@ -2,6 +2,8 @@ import Foundation
 
 /// What bytes of a fuzzer are given to; `METERFOLD_FUZZ_TARGET` names it. A fault is a trap.
 enum FuzzTarget: String, CaseIterable {
+    case http
+    case lz4
     case ndjson
     case lineProtocol = "line-protocol"
     case csv
@@ -23,6 +25,8 @@ enum FuzzTarget: String, CaseIterable {
 
     func run(_ bytes: [UInt8]) {
         switch self {
+        case .http: FuzzedRequest.ask(bytes)
+        case .lz4: FuzzedInput.inflateFile(bytes)
         case .ndjson, .lineProtocol, .csv: FuzzedInput.decode(bytes, as: self)
         case .session: FuzzedInput.converse(bytes)
         case .gzip: FuzzedInput.inflate(bytes)

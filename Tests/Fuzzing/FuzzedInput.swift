@@ -1,6 +1,7 @@
 import Access
 import Admission
 import EventStorage
+import Glibc
 import Ingest
 import MeterModel
 import RecordLog
@@ -64,9 +65,10 @@ enum FuzzedInput {
     // Safety: one thread makes it and all that uses it.
     private final class Follower: SessionFollowing, @unchecked Sendable {
         var text: [UInt8] = []
+        var summary: SessionSummary?
         func consumed(byteCount: Int) {}
         func reply(_ bytes: [UInt8]) { text += bytes }
-        func ended(_ summary: SessionSummary, _ fault: SessionFault?) {}
+        func ended(_ summary: SessionSummary, _ fault: SessionFault?) { self.summary = summary }
     }
 
     private final class NoQuarantine: RefusedLineKeeping {
@@ -75,22 +77,32 @@ enum FuzzedInput {
         func sync() throws {}
     }
 
+    static func profile(_ name: String) throws(ProfileError) -> InputProfile? {
+        try Profiles.named(name, zones: zones)
+    }
+
     /// A connection: whatever comes, each answer is one line that says ok or err.
     static func converse(_ bytes: [UInt8]) {
+        let terms = SessionTerms(
+            source: "fuzz",
+            options: InputOptions(),
+            access: OpenAccess(as: .local),
+            takesGreeting: true,
+            profile: profile
+        )
+        _ = converse(bytes, terms, nil)
+    }
+
+    /// A sender's bytes, in pieces, into a log that nobody keeps.
+    static func converse(_ bytes: [UInt8], _ terms: SessionTerms, _ principal: Principal?) -> SessionSummary {
         let intake = LiveIntake(
             writer: UnwrittenBatches(after: .origin),
             admission: Admission(zones: zones),
             clock: StandingClock(),
             quarantine: NoQuarantine()
         )
-        let terms = SessionTerms(
-            source: "fuzz",
-            options: InputOptions(),
-            access: OpenAccess(as: .local),
-            takesGreeting: true
-        ) { name throws(ProfileError) in try Profiles.named(name, zones: zones) }
         let follower = Follower()
-        let session = LineSession(terms, follower: follower)
+        let session = LineSession(terms, principal: principal, follower: follower)
         let pieceByteCount = 1 + Int(bytes.first ?? 0)
         var start = 0
         do {
@@ -107,6 +119,8 @@ enum FuzzedInput {
         for line in follower.text.split(separator: UInt8(ascii: "\n")) {
             precondition(line.starts(with: "ok ".utf8) || line.starts(with: "err ".utf8), "an answer that is none")
         }
+        precondition(bytes.isEmpty || follower.summary != nil, "a session that does not end")
+        return follower.summary ?? SessionSummary()
     }
 
     static func inflate(_ bytes: [UInt8]) {
@@ -123,6 +137,38 @@ enum FuzzedInput {
         } catch {
             precondition(error.code == .badGzip)
         }
+    }
+
+    /// A file of lz4 frames: read by much and by little, it has as many bytes and the same end. (Of a match at distance
+    /// 0, which no compressor makes, lz4 says nothing and copies what lay in the buffer.)
+    static func inflateFile(_ bytes: [UInt8]) {
+        let path = "/dev/shm/fuzz-\(getpid())"
+        let file = open(path, O_CREAT | O_TRUNC | O_RDWR, 0o600)
+        defer {
+            close(file)
+            unlink(path)
+        }
+        let all: [UInt8] = [0x04, 0x22, 0x4D, 0x18] + bytes
+        precondition(write(file, all, all.count) == all.count, "no file in memory")
+        let much = content(path, pieceByteCount: 64 << 10)
+        let little = content(path, pieceByteCount: 1 + all.count % 61)
+        precondition(much.refusal == little.refusal, "\(String(describing: much)) but \(String(describing: little))")
+        precondition(much.byteCount <= little.byteCount, "pieces make a difference")
+        precondition(much.refusal != nil || much.byteCount == little.byteCount, "pieces make a difference to the end")
+        precondition((much.refusal ?? .badLZ4) == .badLZ4, "refused as \(String(describing: much.refusal))")
+    }
+
+    private static func content(_ path: String, pieceByteCount: Int) -> (byteCount: Int, refusal: RefusalCode?) {
+        var byteCount = 0
+        var piece = [UInt8](repeating: 0, count: pieceByteCount)
+        do throws(InputFault) {
+            let source = try InputSource(path: path)
+            while case let count = try source.readChunk(&piece), count > 0 { byteCount += count }
+        } catch {
+            guard case .damaged(let refusal) = error else { fatalError("the file cannot be read: \(error)") }
+            return (byteCount, refusal.code)
+        }
+        return (byteCount, nil)
     }
 
     static func readFleet(_ bytes: [UInt8]) {
