@@ -124,6 +124,9 @@ struct MeterSegments {
         return Int128(delta) * Int128(Milliseconds.hour) > Int128(maxRate) * Int128(elapsed)
     }
 
+    /// Whether any dial is known to return to 0, so that a drop may be a wrap.
+    var hasModulus: Bool { declaredModulus != nil || exchanges.contains { $0.modulus != nil } }
+
     /// A drop read as a wrap: `modulus - baseline + value` where that is from 0 to a tenth of the modulus.
     func wrapDelta(from baseline: Int64, to value: Int64, segment: Int) -> Int64? {
         guard let modulus = factors(ofSegment: segment).modulus else { return nil }

@@ -78,9 +78,7 @@ extension RegisterSeries {
 
     /// Walks again after an edit at `instant`; nil walks the whole series, `change.removed` then being told already.
     mutating func rewalk(after edit: Edit?, around instant: Int64?, _ change: inout IntervalChange) {
-        // What was decided up to 96 h before cannot depend on the edit: a drop looks 48 h ahead, a spike 48 h back.
-        let earliest = instant.map { earliestUndecided(edit, around: $0) }
-        let start = earliest.flatMap { baseline(upTo: lowerBound(at: $0 - 2 * RegisterSeries.window) - 1) }
+        let start = edit.flatMap { startBehindDecided($0) } ?? startBefore(edit, around: instant)
         let end = walk(after: start, settledAfter: instant.map { $0 + 2 * RegisterSeries.window })
         let startAt = start.map { entries[$0].at } ?? Int64.min
         let endAt = end == entries.count - 1 ? Int64.max : entries[end].at
@@ -100,6 +98,38 @@ extension RegisterSeries {
         }
         collect(after: start, through: end, into: &change.added)
         change.trim(reachesEnd: end == entries.count - 1)
+    }
+
+    /// A baseline that an edit cannot reach; nil: the beginning of the series.
+    private func startBefore(_ edit: Edit?, around instant: Int64?) -> Int? {
+        // What was decided up to 96 h before cannot depend on the edit: a drop looks 48 h ahead, a spike 48 h back.
+        let earliest = instant.map { earliestUndecided(edit, around: $0) }
+        return earliest.flatMap { baseline(upTo: lowerBound(at: $0 - 2 * RegisterSeries.window) - 1) }
+    }
+
+    /// The baseline from which a walk is to be made after a reading came that is later than all others; nil where that
+    /// is not so plain. So a series that is all irregular does not cost 96 h of it for each reading.
+    ///
+    /// A later reading changes nothing that was decided but wraps, which are taken back where the register returns,
+    /// and such baselines as one of the held tail, or the reading itself, outvotes: those above it, at most 48 h old.
+    private func startBehindDecided(_ edit: Edit) -> Int? {
+        let last = entries.count - 1
+        guard case .inserted(last) = edit, !segments.hasModulus else { return nil }
+        var lowest = entries[last].value
+        var tail = last
+        while tail > 0, entries[tail - 1].status.isHeld {
+            tail -= 1
+            lowest = min(lowest, entries[tail].value)
+        }
+        guard var start = baseline(upTo: tail - 1) else { return nil }
+        let horizon = entries[tail].at - RegisterSeries.window
+        var above = entries[start]
+        while above.value > lowest, above.status != .first, let below = baseline(upTo: start - 1) {
+            let entry = entries[below]
+            if entry.value > above.value || entry.at < horizon { break }
+            (start, above) = (below, entry)
+        }
+        return start
     }
 
     /// The first instant whose reading an edit may decide anew: the edit's own, but where it moves the end of the

@@ -185,7 +185,7 @@ struct LossSearch {
         } else {
             end = unsealedEnd(of: &loss, bytes, flaw: flaw, expectedHead: expectedHead)
         }
-        guard kept.nextPosition <= end + 1 else {
+        guard kept.nextPosition - 1 <= end else {
             throw .corruption(
                 "its blocks reach beyond the next segment's beginning",
                 file: name,
@@ -200,7 +200,7 @@ struct LossSearch {
         } else if own == nil || (next != nil || footer != nil) && !hasSoundTail(bytes, loss) {
             losses.append(loss)
         }
-        let isWhole = kept.nextPosition == end + 1
+        let isWhole = kept.nextPosition - 1 == end
         link = Link(segmentID: header.segmentID + 1, position: end + 1, chain: isWhole ? kept.chain : loss.chainAfter)
     }
 
@@ -226,7 +226,8 @@ struct LossSearch {
         expectedHead: UInt64
     ) -> UInt64 {
         let kept = loss.kept
-        let isUncut = bytes.count == loss.header.segmentByteCount
+        // A header made anew says what the file has; that may be less than a header.
+        let isUncut = bytes.count == loss.header.segmentByteCount && bytes.count >= kept.endOffset
         if flaw == nil, isUncut {
             let state = SegmentScan.endState(
                 bytes,

@@ -98,8 +98,8 @@ package struct HeadVerdict: Sendable, Hashable {
             return verdict(
                 .unproved,
                 1...hole.upperBound,
-                "positions \(hole.lowerBound) to \(hole.upperBound) were given up; what is behind them is as it was, what "
-                    + "is before them this head does not prove"
+                "positions \(hole.lowerBound) to \(hole.upperBound) were given up; what is behind them is as it was, "
+                    + "what is before them this head does not prove"
             )
         }
         guard found.isProved else {

@@ -130,19 +130,23 @@ struct HoleTests {
             switch log.items.number(0...5) {
             case 0: try log.fileSystem.remove(name)
             case 1: for i in 0..<80 { content[i] = UInt8(log.items.number(0...255)) }
-            case 2: content.removeLast(content.count - Int(log.items.number(0...Int64(segment.liveByteCount - 1))))
+            case 2: content.removeLast(content.count - place(log, content, segment))
             case 3:
-                let start = Int(log.items.number(0...Int64(segment.liveByteCount - 1)))
-                for i in min(start, content.count)..<min(content.count, start + 600) { content[i] = 0 }
+                let start = place(log, content, segment)
+                for i in start..<min(content.count, start + 600) { content[i] = 0 }
             default:
                 for _ in 0..<log.items.number(1...3) {
-                    let place = Int(log.items.number(0...Int64(min(content.count, segment.liveByteCount) - 1)))
-                    content[place] ^= 1 << UInt8(log.items.number(0...7))
+                    content[place(log, content, segment)] ^= 1 << UInt8(log.items.number(0...7))
                 }
             }
             if log.fileSystem.content(of: name) != nil { log.fileSystem.setContent(content, of: name) }
         }
         return touched
+    }
+
+    /// A byte of a segment that is in use.
+    private func place(_ log: LogUnderTest, _ content: [UInt8], _ segment: SegmentSummary) -> Int {
+        Int(log.items.number(0...Int64(min(content.count, segment.liveByteCount) - 1)))
     }
 
     /// Gives up all that is lost; returns all holes.

@@ -27,6 +27,11 @@ struct HoleAgreementTests {
                 oracle.forget(Int(hole.lowerBound.rawValue)...Int(hole.upperBound.rawValue))
                 lostCount += hole.upperBound.rawValue - hole.lowerBound.rawValue + 1
             }
+            // A hole at the end is a position that the oracle has no event for.
+            let line = #"{"device":"afterwards","readAt":"2020-01-01T00:00:00Z","value":"1"}"#
+            if let fault = trial.tell(line, try pipeline.ingest([line])[0], &oracle) {
+                Issue.record("seed \(seed): \(fault)")
+            }
             try pipeline.commit()
             #expect(try pipeline.store.read { try $0.meta() }.holes == holes)
             for query in AskedQuery.allCases {
