@@ -101,8 +101,10 @@ private struct LawAudit {
             LawFinding(law, device: device.name, subject: subject, expected: expected, found: found)
         }
         let balance = views.balances[device.index]
-        if (balance != nil) != device.hasBalance {
-            let words = (device.hasBalance ? "one" : "none without a tariff", balance == nil ? "none" : "one")
+        // Where a tariff's publication was given up its currency is not known, and there is no row.
+        let hasBalance = device.hasBalance && device.currency != nil
+        if (balance != nil) != hasBalance {
+            let words = (hasBalance ? "one" : "none without a tariff", balance == nil ? "none" : "one")
             findings.append(finding(.ledger, "balance", words.0, words.1))
         }
         guard let balance else { return }

@@ -1,7 +1,7 @@
 internal import MeterModel
 
 /// JSON to be written: members keep their order.
-enum JSONText: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
+enum JSONText: Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
     case null
     case boolean(Bool)
     case integer(Int64)

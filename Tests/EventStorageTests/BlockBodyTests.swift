@@ -304,7 +304,7 @@ struct BlockBodyTests {
             let decoded = try decoder.decode(view)
             #expect(decoder.digest(decoded) == block.digest)
         }
-        old.body[0] = 3
+        old.body[0] = LostRecords.bodyVersion + 1
         #expect(throws: EventStorageError.self) { try old.withView { _ = try decoder.decode($0) } }
     }
 }

@@ -28,14 +28,16 @@ struct HoleAgreementTests {
                 lostCount += hole.upperBound.rawValue - hole.lowerBound.rawValue + 1
             }
             // A hole at the end is a position that the oracle has no event for.
-            let line = #"{"device":"afterwards","readAt":"2020-01-01T00:00:00Z","value":"1"}"#
-            if let fault = trial.tell(line, try pipeline.ingest([line])[0], &oracle) {
-                Issue.record("seed \(seed): \(fault)")
-            }
+            let line = #"{"device":"end","register":"r","readAt":"2020-01-01T00:00:00Z","value":"1","unit":"kWh"}"#
+            let outcome = try pipeline.ingest([line])[0]
+            #expect(outcome == .accepted(pipeline.head.rawValue))
+            if let fault = trial.tell(line, outcome, &oracle) { Issue.record("seed \(seed): \(fault)") }
             try pipeline.commit()
             #expect(try pipeline.store.read { try $0.meta() }.holes == holes)
             for query in AskedQuery.allCases {
-                if let text = difference(try pipeline.store.compactRows(query), oracle.rows(query.reference)) {
+                // Of a tariff whose publication is lost nobody knows the currency: the oracle has an empty account.
+                let expected = oracle.rows(query.reference).filter { !$0.contains(#""currency":null"#) }
+                if let text = difference(try pipeline.store.compactRows(query), expected) {
                     Issue.record("seed \(seed): \(query.rawValue): \(text)")
                     return
                 }
@@ -43,7 +45,8 @@ struct HoleAgreementTests {
             let rebuilt = try pipeline.rebuilt(gatherCapacity: random.pick([2, 40, ViewProjector.usualGatherCapacity]))
             let comparison = try ViewComparison.compare(pipeline.store, rebuilt)
             #expect(comparison.isEqual, "seed \(seed): \(comparison.tables.filter { $0.differenceCount > 0 })")
-            #expect(try pipeline.lawFindings() == [], "seed \(seed)")
+            let findings = try pipeline.lawFindings()
+            #expect(findings.isEmpty, "seed \(seed): \(findings)")
         }
         #expect(lostCount > 0)
     }
