@@ -76,7 +76,7 @@ package final class EventLogReader {
     ///
     /// - Throws: `RecordLogError`.
     package func holes() throws -> [ClosedRange<Position>] {
-        try log.holes().map { Position($0.lowerBound)...Position($0.upperBound) }
+        try log.holes().map { ClosedRange($0) }
     }
 
     /// The last position there is now; `.origin` of an empty log.
@@ -162,6 +162,13 @@ package final class EventLogReader {
         guard let bytes = try log.sealedIndex(ofSegmentAt: first) else { return nil }
         // Derived data: what cannot be read is rebuilt.
         return try? SegmentIndex(decoding: bytes)
+    }
+}
+
+extension ClosedRange<Position> {
+    /// Positions as the record log has them.
+    package init(_ positions: ClosedRange<UInt64>) {
+        self = Position(positions.lowerBound)...Position(positions.upperBound)
     }
 }
 

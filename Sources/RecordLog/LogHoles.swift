@@ -63,7 +63,8 @@ package final class LogHoles {
     /// - Throws: `inputOutput`; and what `body` throws.
     package func forEachSoundBlock(ofSegmentAt firstPosition: UInt64, _ body: (BlockView) throws -> Bool) throws {
         let buffer = ByteBuffer()
-        let bytes = try bytes(of: SegmentListing.name(firstPosition: firstPosition), in: buffer)
+        let name = SegmentListing.name(firstPosition: firstPosition)
+        let bytes = try fileSystem.salvage(paths.log + "/" + name, into: buffer)
         guard let id = SegmentScan.segmentID(of: bytes) else { return }
         try forEachSoundBlock(bytes, segmentID: id, body)
     }
@@ -74,21 +75,12 @@ package final class LogHoles {
     package func forEachKeptBlock(of loss: LogLoss, _ body: (BlockView) throws -> Void) throws {
         guard !loss.kept.entries.isEmpty else { return }
         let buffer = ByteBuffer()
-        let bytes = try bytes(of: loss.segment, in: buffer)
+        let bytes = try fileSystem.salvage(paths.log + "/" + loss.segment, into: buffer)
         let kept = UnsafeRawBufferPointer(rebasing: bytes[..<min(bytes.count, loss.kept.endOffset)])
         try forEachSoundBlock(kept, segmentID: loss.header.segmentID) { view in
             try body(view)
             return true
         }
-    }
-
-    /// Whatever the device gives of a segment.
-    private func bytes(of name: String, in buffer: ByteBuffer) throws(RecordLogError) -> UnsafeRawBufferPointer {
-        let file = try fileSystem.open(paths.log + "/" + name, mode: .read)
-        defer { file.close() }
-        let memory = buffer.reserve(min(try file.byteCount(), RecordLogLimits.maximumSegmentByteCount))
-        try file.salvage(into: memory, at: 0)
-        return UnsafeRawBufferPointer(memory)
     }
 
     private func forEachSoundBlock(

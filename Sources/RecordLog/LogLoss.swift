@@ -48,15 +48,21 @@ struct ProvenBlocks: Sendable, Equatable {
                 return "a block begins with position \(block.firstPosition) where \(nextPosition) must follow"
             }
             let bytes = UnsafeRawBufferPointer(rebasing: segment[block.offset..<block.end])
-            guard let body = decoder.body(of: bytes, header: block),
-                let digest = try? contentDigest(BlockView(block, body: body))
-            else { return "a block's content cannot be understood" }
+            guard let body = decoder.body(of: bytes, header: block) else {
+                return "the block at byte \(block.offset) does not decompress"
+            }
+            guard let digest = try? contentDigest(BlockView(block, body: body)) else {
+                return "the content of the block at byte \(block.offset) cannot be understood"
+            }
             let proved = chain.appending(
                 firstPosition: block.firstPosition,
                 recordCount: block.recordCount,
                 contentDigest: digest
             )
-            guard block.isHole || proved == block.chain else { return "the chain does not prove a block's content" }
+            // Across records that are lost nothing proves the chain; it goes on as the next segment says.
+            guard block.isHole || proved == block.chain else {
+                return "the chain does not prove the content of the block at byte \(block.offset)"
+            }
             entries.append(
                 BlockEntry(offset: block.offset, recordCount: block.recordCount, firstPosition: block.firstPosition)
             )
@@ -156,12 +162,7 @@ struct LossSearch {
     }
 
     private mutating func judge(_ name: String, next: String?, expectedHead: UInt64) throws(RecordLogError) {
-        let file = try fileSystem.open(folder + "/" + name, mode: .read)
-        defer { file.close() }
-        try? file.dropCache()
-        let memory = buffer.reserve(min(try file.byteCount(), RecordLogLimits.maximumSegmentByteCount))
-        try file.salvage(into: memory, at: 0)
-        let bytes = UnsafeRawBufferPointer(memory)
+        let bytes = try fileSystem.salvage(folder + "/" + name, into: buffer)
         let own = fitting(try header(bytes, of: name))
         let header = own ?? madeHeader(first: link.position, byteCount: bytes.count)
         var kept = ProvenBlocks(behind: header)
@@ -296,13 +297,8 @@ struct LossSearch {
     /// The number of a segment, by whatever is left of it.
     private func segmentID(of name: String) -> UInt64? {
         if let header = soundHeader(of: name) { return header.segmentID }
-        guard let file = try? fileSystem.open(folder + "/" + name, mode: .read) else { return nil }
-        defer { file.close() }
         let buffer = ByteBuffer()
-        guard let byteCount = try? file.byteCount() else { return nil }
-        let memory = buffer.reserve(min(byteCount, RecordLogLimits.maximumSegmentByteCount))
-        guard (try? file.salvage(into: memory, at: 0)) != nil else { return nil }
-        return SegmentScan.segmentID(of: UnsafeRawBufferPointer(memory))
+        return (try? fileSystem.salvage(folder + "/" + name, into: buffer)).flatMap { SegmentScan.segmentID(of: $0) }
     }
 
     /// The header of a segment, if it is sound and agrees with the name.

@@ -223,7 +223,7 @@ package final class RecordLogReader {
 
     /// The positions of records that were given up, in order.
     ///
-    /// Costs a few small reads for each sealed segment: a hole is the last block of its segment.
+    /// Costs a few small reads for each sealed segment.
     ///
     /// - Throws: `RecordLogError`.
     package func holes() throws(RecordLogError) -> [ClosedRange<UInt64>] {
@@ -232,7 +232,7 @@ package final class RecordLogReader {
         for name in listing.names {
             let segment = try SegmentFile(fileSystem, directory: directory, name: name)
             defer { segment.file.close() }
-            if let header = try segment.lastBlock(), header.isHole { holes.append(header.positions) }
+            if let hole = try segment.hole() { holes.append(hole) }
         }
         return holes
     }

@@ -35,6 +35,8 @@ package struct VerificationReport: Sendable {
 
     /// Whether anything is damaged.
     package var hasDamage: Bool { findings.contains { $0.severity == .damage } }
+    /// How many records were given up.
+    package var lostCount: Int { holes.reduce(0) { $0 + $1.count } }
 }
 
 /// Reads a whole log and holds every byte against what it must be.

@@ -8,6 +8,8 @@ package struct OpenReport: Sendable {
     package var segmentCount: Int
     /// Whether the log was made by this call.
     package var isNew: Bool
+    /// The positions of records that were given up, in order.
+    package var holes: [ClosedRange<UInt64>]
     /// What was trimmed, completed or rebuilt.
     ///
     /// Empty after a clean end.
@@ -51,6 +53,7 @@ extension RecordLogWriter {
                 chain: recovered.link.chain,
                 segmentCount: recovered.segmentCount,
                 isNew: recovered.isNew,
+                holes: recovery.holes,
                 findings: recovery.findings
             )
             return (RecordLogWriter(recovered, lock: lock, spare: spare), report)
@@ -83,6 +86,7 @@ struct LogRecovery {
     let paths: LogPaths
     let configuration: RecordLogConfiguration
     private(set) var findings: [LogFinding] = []
+    private(set) var holes: [ClosedRange<UInt64>] = []
     private let buffer = ByteBuffer()
 
     init(fileSystem: any FileSystem, paths: LogPaths, configuration: RecordLogConfiguration) {
@@ -133,6 +137,10 @@ struct LogRecovery {
         findings.append(LogFinding(severity: severity, kind: kind, place: place, text: text))
     }
 
+    private mutating func noteHole(of segment: SegmentFile) throws(RecordLogError) {
+        if let hole = try segment.hole() { holes.append(hole) }
+    }
+
     /// A fresh active segment behind sealed ones, or the first of all.
     private func begin(
         after link: SegmentLink,
@@ -167,6 +175,7 @@ struct LogRecovery {
         defer { segment.file.close() }
         try checkLink(segment, after: link)
         if let footer = segment.footer {
+            try noteHole(of: segment)
             return SegmentLink(
                 nextSegmentID: link.nextSegmentID + 1,
                 nextPosition: footer.lastPosition + 1,
@@ -206,7 +215,8 @@ struct LogRecovery {
         let segment = try SegmentFile(fileSystem, directory: paths.log, name: name, mode: .write)
         try checkLink(segment, after: link)
         if let footer = segment.footer {
-            segment.file.close()
+            defer { segment.file.close() }
+            try noteHole(of: segment)
             link = SegmentLink(
                 nextSegmentID: link.nextSegmentID + 1,
                 nextPosition: footer.lastPosition + 1,

@@ -147,8 +147,14 @@ struct SegmentFile {
         }
     }
 
+    /// The positions at its end that were given up; nil if none were. A hole is the last block of its segment.
+    func hole() throws(RecordLogError) -> ClosedRange<UInt64>? {
+        guard let block = try lastBlock(), block.isHole else { return nil }
+        return block.positions
+    }
+
     /// The header of the last block of a sealed segment; nil where it is not sealed or damaged.
-    func lastBlock() throws(RecordLogError) -> BlockHeader? {
+    private func lastBlock() throws(RecordLogError) -> BlockHeader? {
         guard let footer else { return nil }
         // Its entry alone, if it can be had without the whole index: the header that it leads to has its own checksum.
         let start = try file.bytes(at: footer.indexOffset, count: IndexHeader.byteCount)

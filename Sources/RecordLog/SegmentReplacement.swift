@@ -68,6 +68,18 @@ struct SegmentReplacement {
 }
 
 extension FileSystem {
+    /// Whatever the device, rather than memory, gives of a segment's file; the rest of its bytes are zero.
+    ///
+    /// - Returns: what lies in `buffer`, until that is used again.
+    func salvage(_ path: String, into buffer: ByteBuffer) throws(RecordLogError) -> UnsafeRawBufferPointer {
+        let file = try open(path, mode: .read)
+        defer { file.close() }
+        try? file.dropCache()
+        let memory = buffer.reserve(min(try file.byteCount(), RecordLogLimits.maximumSegmentByteCount))
+        try file.salvage(into: memory, at: 0)
+        return UnsafeRawBufferPointer(memory)
+    }
+
     /// Takes away a name that a crash left. Its file is not written to: it may have got its other name already.
     func removeIfAny(_ path: String) throws(RecordLogError) {
         do throws(RecordLogError) { try remove(path) } catch  where error.code == .notFound {}

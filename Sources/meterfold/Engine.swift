@@ -46,6 +46,8 @@ final class Engine {
     let zones: any ZoneSource = FoundationZoneSource()
     let clock: any WallClock = SystemClock()
     let writer: EventLogWriter
+    /// The positions of the log that were given up.
+    private let holes: [ClosedRange<Position>]
     /// Nil where the views are left for later.
     private(set) var store: ViewStore?
     private(set) var projector: ViewProjector?
@@ -68,6 +70,7 @@ final class Engine {
         let opened = try Views.openLog(behind: directory, configuration, readsState: !task.putsStateOff)
         writer = opened.writer
         openedSegment = writer.activeFirstPosition
+        holes = opened.report.holes.map { ClosedRange($0) }
         for finding in opened.report.findings { Terminal.error("meterfold: \(finding)") }
         admission = Admission(zones: zones)
         defer { admission.deviceLimit = configuration.deviceLimit }
@@ -141,7 +144,14 @@ final class Engine {
     // MARK: Opening
 
     private func openViews() throws {
-        let store = try Views.open(directory, configuration, head: writer.head, chain: writer.chain, zones: zones)
+        let store = try Views.open(
+            directory,
+            configuration,
+            head: writer.head,
+            chain: writer.chain,
+            holes: holes,
+            zones: zones
+        )
         self.store = store
         projector = ViewProjector(store: store, zones: zones)
     }

@@ -1,8 +1,6 @@
 import ArgumentParser
 import EventStorage
-import Glibc
 import MeterModel
-import ReadModel
 import RecordLog
 
 /// `log give-up`: goes on without records that are damaged beyond repair.
@@ -92,7 +90,7 @@ struct GiveUpCommand: ParsableCommand {
     ) throws {
         let now = SystemClock().now()
         let time = ParityUpkeep.nameText(now)
-        if let kept = try KeptViews(directory).move(at: time) {
+        if let kept = try Views.moveAside(directory, at: time) {
             Terminal.print("the views as they were are kept as \(kept)")
         }
         let upkeep = ParityUpkeep(directory)
@@ -143,35 +141,5 @@ struct GiveUpCommand: ParsableCommand {
             ? "" : "; nothing tells whether more was acknowledged: if a sender was told of a later position, name that"
         return "\(loss.segment): positions \(positions.lowerBound) to \(positions.upperBound) are lost: "
             + loss.text + end
-    }
-}
-
-/// Puts the views of a data directory aside, with all that belongs to them.
-struct KeptViews {
-    private let directory: DataDirectory
-
-    init(_ directory: DataDirectory) { self.directory = directory }
-
-    /// Moves them to `DIR/damaged`; the next command makes them anew.
-    ///
-    /// - Returns: where they are; nil if there were none.
-    /// - Throws: `Failure` if they cannot be moved.
-    func move(at time: String) throws -> String? {
-        guard access(directory.views, F_OK) == 0 else { return nil }
-        // Brings what waits in the write-ahead log into the file; views that cannot be opened are kept as they lie.
-        try? ViewStore.open(path: directory.views, hours: true).close()
-        let folder = "\(directory.path)/damaged"
-        mkdir(folder, 0o755)
-        let kept = "\(folder)/views.\(time).sqlite"
-        for suffix in ["-wal", "-shm", ""] where access(directory.views + suffix, F_OK) == 0 {
-            guard rename(directory.views + suffix, kept + suffix) == 0 else {
-                throw Failure(
-                    place: directory.views,
-                    cause: "the views cannot be moved to \(kept): \(String(cString: strerror(errno)))",
-                    hint: "make \(folder) writable"
-                )
-            }
-        }
-        return kept
     }
 }

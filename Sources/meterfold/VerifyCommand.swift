@@ -112,8 +112,7 @@ struct VerifyCommand: ParsableCommand {
         let words =
             isDamaged(report, parity)
             ? "DAMAGED" : !heads.areProved ? "ALTERED" : laws.findings.isEmpty ? "sound" : "VIOLATED"
-        let lost = log.holes.reduce(0) { $0 + UInt64($1.count) }
-        Terminal.print(words + (lost == 0 ? "" : ", but for \(lost) records that were given up"))
+        Terminal.print(words + (log.lostCount == 0 ? "" : ", but for \(log.lostCount) records that were given up"))
     }
 
     private func printJSON(
@@ -130,7 +129,7 @@ struct VerifyCommand: ParsableCommand {
         line.add("events", Int64(report.log.recordCount))
         line.add("blocks", report.log.blockCount)
         line.add("segments", report.log.segmentCount)
-        line.add("lost", Int64(report.log.holes.reduce(0) { $0 + UInt64($1.count) }))
+        line.add("lost", report.log.lostCount)
         line.add("bytes", report.log.liveByteCount)
         line.add("prewrittenBytes", report.log.prewrittenByteCount)
         line.add("seconds", raw: "\(SecondsText(seconds))")

@@ -50,6 +50,7 @@ enum Views {
         _ configuration: AppConfiguration,
         head: Position,
         chain: Digest32,
+        holes: [ClosedRange<Position>],
         zones: any ZoneSource
     ) throws -> ViewStore {
         let store: ViewStore
@@ -90,7 +91,6 @@ enum Views {
                 because: "the time-zone database is now \(zones.version)"
             )
         }
-        let holes = try EventLogReader(directory: directory.path).holes()
         if meta.holes != holes.filter({ $0.lowerBound <= meta.checkpoint }) {
             try store.close()
             return try remake(directory, configuration, because: "other positions of the log are given up now")
@@ -113,9 +113,35 @@ enum Views {
         return try ViewStore.open(path: directory.views, hours: configuration.keepsHours)
     }
 
+    /// What belongs to a database beside its file, which comes last.
+    private static let suffixes = ["-wal", "-shm", ""]
+
     /// Removes a database with what belongs to it.
     static func remove(_ path: String) {
-        for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+        for suffix in suffixes.reversed() { unlink(path + suffix) }
+    }
+
+    /// Moves the views to `DIR/damaged`; whoever opens them next makes them anew.
+    ///
+    /// - Returns: where they are; nil if there were none.
+    /// - Throws: `Failure` if they cannot be moved.
+    static func moveAside(_ directory: DataDirectory, at time: String) throws -> String? {
+        guard access(directory.views, F_OK) == 0 else { return nil }
+        // Brings what waits in the write-ahead log into the file; views that cannot be opened are kept as they lie.
+        try? ViewStore.open(path: directory.views, hours: true).close()
+        let folder = "\(directory.path)/damaged"
+        mkdir(folder, 0o755)
+        let kept = "\(folder)/views.\(time).sqlite"
+        for suffix in suffixes where access(directory.views + suffix, F_OK) == 0 {
+            guard rename(directory.views + suffix, kept + suffix) == 0 else {
+                throw Failure(
+                    place: directory.views,
+                    cause: "the views cannot be moved to \(kept): \(String(cString: strerror(errno)))",
+                    hint: "make \(folder) writable"
+                )
+            }
+        }
+        return kept
     }
 
     /// Folds the log up to a position into a store, all rows anew.

@@ -4,12 +4,7 @@ import Testing
 /// Bytes of the log that are not what was written: found, named, and never written over.
 struct DamageTests {
     /// A log of several sealed segments and one in use.
-    private func log() throws -> Scenario {
-        let scenario = try Scenario()
-        scenario.environment["METERFOLD_LOG_SEGMENT_BYTES"] = "65536"
-        try scenario.ingest(Fleets.large.get().joined(separator: "\n"))
-        return scenario
-    }
+    private func log() throws -> Scenario { try .withSealedSegments() }
 
     private struct Segment {
         var path: String

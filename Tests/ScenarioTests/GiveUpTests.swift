@@ -4,12 +4,7 @@ import Testing
 /// Segments that are damaged beyond repair, and given up.
 struct GiveUpTests {
     /// A log of several sealed segments.
-    private func log() throws -> Scenario {
-        let scenario = try Scenario()
-        scenario.environment["METERFOLD_LOG_SEGMENT_BYTES"] = "65536"
-        try scenario.ingest(Fleets.large.get().joined(separator: "\n"))
-        return scenario
-    }
+    private func log() throws -> Scenario { try .withSealedSegments() }
 
     /// Damages more of a segment than parity reaches.
     private func ruin(_ path: String) throws {

@@ -4,12 +4,7 @@ import Testing
 /// Damaged segments that parity brings back, and such as it does not reach.
 struct RepairTests {
     /// A log of several sealed segments of 16 chunks, of which parity reaches one.
-    private func log() throws -> Scenario {
-        let scenario = try Scenario()
-        scenario.environment["METERFOLD_LOG_SEGMENT_BYTES"] = "65536"
-        try scenario.ingest(Fleets.large.get().joined(separator: "\n"))
-        return scenario
-    }
+    private func log() throws -> Scenario { try .withSealedSegments() }
 
     private func write(_ bytes: [UInt8], to path: String) throws {
         try Data(bytes).write(to: URL(fileURLWithPath: path))

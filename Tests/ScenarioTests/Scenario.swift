@@ -158,6 +158,14 @@ final class Scenario {
 
     func file(_ name: String, _ text: String) throws -> String { try file(name, Array(text.utf8)) }
 
+    /// One whose log has several sealed segments, of the smallest size, and one in use.
+    static func withSealedSegments() throws -> Scenario {
+        let scenario = try Scenario()
+        scenario.environment["METERFOLD_LOG_SEGMENT_BYTES"] = "65536"
+        try scenario.ingest(Fleets.large.get().joined(separator: "\n"))
+        return scenario
+    }
+
     /// The segments of the log, in order.
     func segments() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: data + "/log").sorted().map { "\(data)/log/\($0)" }

@@ -47,7 +47,8 @@ final class LiveCore: Sendable {
         let opened = try Views.openLog(behind: directory, configuration, readsState: false)
         for finding in opened.report.findings { logger.warning("log opened", metadata: ["finding": "\(finding)"]) }
         do {
-            return try LiveCore(directory, configuration, opened.writer, zones, logger, onFailure)
+            let holes: [ClosedRange<Position>] = opened.report.holes.map { ClosedRange($0) }
+            return try LiveCore(directory, configuration, opened.writer, holes, zones, logger, onFailure)
         } catch {
             opened.writer.close()
             throw error
@@ -58,6 +59,7 @@ final class LiveCore: Sendable {
         _ directory: DataDirectory,
         _ configuration: AppConfiguration,
         _ writer: EventLogWriter,
+        _ holes: [ClosedRange<Position>],
         _ zones: FoundationZoneSource,
         _ logger: Logger,
         _ onFailure: @escaping @Sendable (any Error) -> Void
@@ -70,9 +72,14 @@ final class LiveCore: Sendable {
         let failures = FailureBox(onFailure)
         self.failures = failures
         let head = writer.head
-        let store = try Views.open(directory, configuration, head: head, chain: writer.chain, zones: zones)
-        let reader = try EventLogReader(directory: directory.path)
-        let holes = try reader.holes()
+        let store = try Views.open(
+            directory,
+            configuration,
+            head: head,
+            chain: writer.chain,
+            holes: holes,
+            zones: zones
+        )
         lostEventCount = holes.reduce(0) { $0 + $1.upperBound.rawValue - $1.lowerBound.rawValue + 1 }
         for hole in holes { logger.warning("the log has a hole", metadata: ["text": "\(HoleText(hole))"]) }
         let checkpoint = try store.read { try $0.meta().checkpoint }
@@ -80,7 +87,7 @@ final class LiveCore: Sendable {
         follower = LiveFollower(feed: feed, logger: logger, onFailure: { failures.note($0) })
         projector = LiveProjector(
             ViewProjector(store: store, zones: zones),
-            reader: reader,
+            reader: try EventLogReader(directory: directory.path),
             checkpoint: checkpoint,
             head: head,
             follower: follower
