@@ -26,6 +26,9 @@ final class BlockBodyDecoder {
         case wanted
         /// All events; readings are passed over, so the series are not moved on.
         case events
+        /// All events, and of the readings the series and traits alone: times and values are 0, and the series are not
+        /// moved on.
+        case traits
         /// All events, and the columns of the runs as they lie in the body; the series are not moved on.
         case columns
     }
@@ -211,12 +214,13 @@ final class BlockBodyDecoder {
                     let columns = try ReadingRunDecoder.head(&reader)
                     block.runs.append(.passedOver(count))
                     if depth == .columns { block.columns.append(columns) }
-                case .all, .definitions:
-                    _ = try ReadingRunDecoder.decode(
-                        &reader,
-                        states: segment.series,
-                        into: readings + block.readingCount
-                    )
+                case .all, .traits, .definitions:
+                    let out = readings + block.readingCount
+                    if depth == .traits {
+                        try ReadingRunDecoder.decodeTraits(&reader, states: segment.series, into: out)
+                    } else {
+                        try ReadingRunDecoder.decode(&reader, states: segment.series, into: out)
+                    }
                     block.runs.append(.readings(block.readingCount..<block.readingCount + count))
                     block.readingCount += count
                 }

@@ -7,20 +7,22 @@ package enum SegmentNews: Sendable {
     case none
     /// Its events are; its readings are not.
     case events
-    /// Everything may be.
-    case all
+    /// Its events are, and which series begin in it, with which traits.
+    case beginnings
 }
 
 extension EventLogReader {
-    /// Hands blocks to `body` in position order, from the first of the log, but of sealed segments that bring no news.
+    /// Hands blocks to `body` in position order, from the first of the log, as far as they bring news: all events and
+    /// definitions, and the first reading of each series in a sealed segment, and others.
     ///
-    /// A segment whose events alone are wanted costs its decompression: its readings are passed over. Of one that is
-    /// passed over the footer and the index are read. `verify` checks all.
+    /// Of the readings the series and traits alone are told: their times and values are 0. Of a segment that is passed
+    /// over the footer and the index are read; of another the blocks that its index does not say to be of no news, and
+    /// all of them where it does not say. `verify` checks all.
     ///
     /// - Parameters:
     ///   - last: The last position wanted, known to be durable.
-    ///   - news: Says what is wanted of a sealed segment by its index; a segment without one is read whole. Not `none`
-    ///     or `events` where the segment defines something new.
+    ///   - news: Says what is wanted of a sealed segment by its index; of one without an index all is. Not `none` or
+    ///     `events` where the segment defines something new.
     ///   - body: Receives each block read; must not use this reader.
     /// - Throws: `RecordLogError`, `EventStorageError`, and what `body` throws.
     package func forEachBlock(
@@ -28,25 +30,70 @@ extension EventLogReader {
         bringing news: (SegmentIndex) throws -> SegmentNews,
         _ body: (RecordedBlock) throws -> Void
     ) throws {
-        let whole = BlockBodyDecoder()
-        let events = BlockBodyDecoder(scope: DeviceScope([]))
+        let decoder = BlockBodyDecoder(scope: DeviceScope([]))
         for segment in try log.segments(through: last.rawValue) {
             guard let segmentLast = segment.lastPosition else { continue }
-            var wanted = SegmentNews.all
+            let end = min(last.rawValue, segmentLast)
+            var wanted = SegmentNews.beginnings
+            var blocks: [BlockBounds]?
             if segment.isSealed, let index = try storedIndex(ofSegmentAt: segment.firstPosition) {
                 wanted = try news(index)
-                precondition(wanted == .all || index.added == DefinitionCounts(), "a definition is news")
+                precondition(wanted == .beginnings || index.added == DefinitionCounts(), "a definition is news")
+                if index.blocks.count == segment.blockCount { blocks = index.blocks }
             }
             if wanted == .none { continue }
-            let decoder = wanted == .all ? whole : events
-            try log.forEachBlock(
-                from: segment.firstPosition,
-                through: min(last.rawValue, segmentLast)
-            ) { view in
-                let block = try decoder.decode(view, depth: wanted == .all ? .all : .wanted)
+            var unread = UnreadSeries()
+            func take(_ view: BlockView) throws -> BlockStep {
+                if let next = decoder.nextPosition, next < view.firstPosition {
+                    decoder.passOver(upTo: view.firstPosition)
+                }
+                let block = try decoder.decode(view, depth: wanted == .beginnings ? .traits : .events)
+                if wanted == .beginnings { unread.take(block, decoder) }
                 if let recorded = RecordedBlock(block, decoder, wanted: 1...last.rawValue) { try body(recorded) }
                 return .proceed
             }
+            guard let blocks else {
+                try log.forEachBlock(from: segment.firstPosition, through: end, take)
+                continue
+            }
+            // The first begins the segment for the decoder.
+            try log.forEachBlock(
+                ofSegmentAt: segment.firstPosition,
+                through: end,
+                where: { $0 == 0 || blocks[$0].defines || blocks[$0].hasEvents || unread.mayBegin(in: blocks[$0]) },
+                take
+            )
         }
+    }
+}
+
+/// The series that a segment has defined but not read: as a rule none, for a block defines what it reads. It also
+/// defines series of lower numbers that only an event has named.
+private struct UnreadSeries {
+    /// By number; true only of series that were read since their definition.
+    private var isRead: ContiguousArray<Bool> = []
+    private var numbers: [UInt32] = []
+
+    /// Takes in a block that was decoded for its traits.
+    mutating func take(_ block: BlockBodyDecoder.Block, _ decoder: BlockBodyDecoder) {
+        for i in block.series.first..<block.series.first + block.series.count {
+            let number = decoder.segment.series.states[i].series
+            if Int(number) >= isRead.count {
+                isRead.append(contentsOf: repeatElement(false, count: Int(number) + 1 - isRead.count))
+            }
+            isRead[Int(number)] = false
+            numbers.append(number)
+        }
+        guard !numbers.isEmpty else { return }
+        for case .readings(let range) in block.runs {
+            for reading in decoder.records(range) { isRead[Int(reading.series)] = true }
+        }
+        numbers.removeAll { isRead[Int($0)] }
+    }
+
+    /// Whether a block may have the first reading of one of them.
+    func mayBegin(in block: BlockBounds) -> Bool {
+        guard let readings = block.readings else { return false }
+        return numbers.contains(where: readings.series.contains)
     }
 }

@@ -31,35 +31,71 @@ enum ReadingRunDecoder {
 
     /// Decodes a run behind its kind byte into `out` and moves the states of its series on.
     /// - Precondition: `out` has room for as many readings as `count(at:)` says.
-    /// - Returns: the number of readings.
     static func decode(
         _ reader: inout ByteReader,
         states: borrowing SeriesStates,
         into out: UnsafeMutablePointer<ReadingRecord>
-    ) throws(MalformedBytes) -> Int {
+    ) throws(MalformedBytes) {
         let columns = try head(&reader)
         try decodeMain(columns, states: states, into: out, reader)
-        var intervals = 0
-        if columns.traitsAreMixed {
-            for i in 0..<columns.count {
-                let traits = ReadingTraits(rawValue: columns.traits[i])
-                guard traits.isValid else { throw reader.malformed("traits \(traits.rawValue)") }
-                out[i].traits = traits
-                intervals += traits.isInterval ? 1 : 0
-            }
-        } else {
-            let traits = ReadingTraits(rawValue: columns.traits[0])
-            guard traits.isValid else { throw reader.malformed("traits \(traits.rawValue)") }
-            for i in 0..<columns.count { out[i].traits = traits }
-            intervals = traits.isInterval ? columns.count : 0
-        }
+        let intervals = try takeTraits(columns, into: out, reader)
         if intervals > 0 || !columns.spans.isEmpty { try decodeSpans(columns, into: out, reader) }
         if columns.receivedForm > 0 {
             try decodeReceived(columns, into: out, reader)
         } else if !columns.received.isEmpty {
             throw reader.malformed("received column where there is none")
         }
-        return columns.count
+    }
+
+    /// Decodes the series and traits of a run behind its kind byte into `out`, with times and values of 0. The other
+    /// columns are not looked at, and no series is moved on.
+    /// - Precondition: as of `decode`.
+    static func decodeTraits(
+        _ reader: inout ByteReader,
+        states: borrowing SeriesStates,
+        into out: UnsafeMutablePointer<ReadingRecord>
+    ) throws(MalformedBytes) {
+        let columns = try head(&reader)
+        var series = columns.series
+        var number: Int64 = 0
+        for i in 0..<columns.count {
+            number &+= series.nextNumber()
+            guard UInt64(bitPattern: number) < UInt64(states.mapped),
+                states.ordinals[Int(number)] != SeriesStates.absent
+            else { throw reader.malformed("series \(number) is not defined") }
+            out[i] = ReadingRecord(
+                series: UInt32(truncatingIfNeeded: number),
+                traits: ReadingTraits(rawValue: 0),
+                at: 0,
+                value: 0,
+                span: 0,
+                receivedAt: ReadingDraft.absentInstant
+            )
+        }
+        guard series.isUsedUp else { throw reader.malformed("the series column is not as long as its run") }
+        _ = try takeTraits(columns, into: out, reader)
+    }
+
+    /// - Returns: how many of the readings are of intervals.
+    private static func takeTraits(
+        _ columns: Columns,
+        into out: UnsafeMutablePointer<ReadingRecord>,
+        _ reader: ByteReader
+    ) throws(MalformedBytes) -> Int {
+        guard columns.traitsAreMixed else {
+            let traits = ReadingTraits(rawValue: columns.traits[0])
+            guard traits.isValid else { throw reader.malformed("traits \(traits.rawValue)") }
+            for i in 0..<columns.count { out[i].traits = traits }
+            return traits.isInterval ? columns.count : 0
+        }
+        var intervals = 0
+        for i in 0..<columns.count {
+            let traits = ReadingTraits(rawValue: columns.traits[i])
+            guard traits.isValid else { throw reader.malformed("traits \(traits.rawValue)") }
+            out[i].traits = traits
+            intervals += traits.isInterval ? 1 : 0
+        }
+        return intervals
     }
 
     static func head(_ reader: inout ByteReader) throws(MalformedBytes) -> Columns {

@@ -41,7 +41,7 @@ extension Admission {
 
     /// What a segment tells that was not told before it.
     private func news(in segment: SegmentIndex) -> SegmentNews {
-        guard segment.added == DefinitionCounts(), hasNoticed(segment.devices) else { return .all }
+        guard segment.added == DefinitionCounts(), hasNoticed(segment.devices) else { return .beginnings }
         return segment.kinds == 1 ? .none : .events
     }
 

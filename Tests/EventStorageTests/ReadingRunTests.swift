@@ -34,8 +34,15 @@ struct ReadingRunTests {
             defer { decoded.deallocate() }
             for run in runs {
                 #expect(try reader.byte() == 0)
-                let count = try ReadingRunDecoder.decode(&reader, states: reading, into: decoded)
-                #expect(ContiguousArray(UnsafeBufferPointer(start: decoded, count: count)) == run, "seed \(seed)")
+                let count = try ReadingRunDecoder.count(at: reader)
+                let read = UnsafeBufferPointer(start: decoded, count: count)
+                var again = reader
+                try ReadingRunDecoder.decode(&reader, states: reading, into: decoded)
+                #expect(ContiguousArray(read) == run, "seed \(seed)")
+                try ReadingRunDecoder.decodeTraits(&again, states: reading, into: decoded)
+                #expect(read.map(\.series) == run.map(\.series), "seed \(seed)")
+                #expect(read.map(\.traits) == run.map(\.traits), "seed \(seed)")
+                #expect(again.remaining == reader.remaining)
             }
             #expect(reader.isAtEnd)
         }
