@@ -1,3 +1,4 @@
+internal import GRDB
 internal import GRDBSQLite
 
 /// A prepared statement on a connection: bind, step, read columns; nothing is allocated per row.
@@ -6,6 +7,8 @@ internal import GRDBSQLite
 final class SQLStatement {
     private let connection: OpaquePointer
     private let pointer: OpaquePointer
+    /// What keeps the statement beyond this use of it; nil: it is this one's own.
+    private let owner: Statement?
     let parameterCount: Int
 
     init(_ connection: OpaquePointer, _ sql: String) throws {
@@ -14,10 +17,26 @@ final class SQLStatement {
         let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
         guard code == SQLITE_OK, let prepared else { throw ViewError(connection: connection, code: code) }
         pointer = prepared
+        owner = nil
         parameterCount = Int(sqlite3_bind_parameter_count(prepared))
     }
 
-    deinit { sqlite3_finalize(pointer) }
+    /// Uses a statement that is kept, and that nobody else uses meanwhile.
+    init(_ connection: OpaquePointer, _ owner: Statement) {
+        self.connection = connection
+        self.owner = owner
+        pointer = owner.sqliteStatement
+        parameterCount = Int(sqlite3_bind_parameter_count(pointer))
+    }
+
+    deinit {
+        guard owner != nil else {
+            sqlite3_finalize(pointer)
+            return
+        }
+        sqlite3_reset(pointer)
+        sqlite3_clear_bindings(pointer)
+    }
 
     // MARK: Binding (parameters count from 1)
 

@@ -28,8 +28,11 @@ package struct ViewMeta: Hashable, Sendable {
 
     init() {}
 
-    init(_ connection: OpaquePointer) throws {
-        let statement = try SQLStatement(connection, "SELECT key, value FROM meta")
+    static let selection = "SELECT key, value FROM meta"
+
+    /// - Parameter statement: of `selection`.
+    /// - Throws: `ViewError`.
+    init(_ statement: SQLStatement) throws {
         while try statement.step() {
             switch Key(rawValue: statement.text(0)) {
             case .checkpoint: checkpoint = Position(UInt64(bitPattern: statement.integer(1)))

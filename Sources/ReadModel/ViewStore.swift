@@ -168,7 +168,7 @@ package final class ViewStore: Sendable {
             try database.write { db in
                 let rows = try writerBox.rows(of: db)
                 do {
-                    let meta = try ViewMeta(connection(of: db))
+                    let meta = try ViewReader(db).meta()
                     let result = try body(ViewWriter(rows: rows, hoursAreOn: meta.hoursAreOn))
                     _ = try rows.drain()
                     return result
@@ -184,7 +184,7 @@ package final class ViewStore: Sendable {
     package func read<Result>(_ body: (ViewReader) throws -> Result) throws -> Result {
         try withViewErrors {
             try database.read { db in
-                try body(ViewReader(connection: try connection(of: db)))
+                try body(ViewReader(db))
             }
         }
     }

@@ -236,4 +236,27 @@ import Testing
         #expect(try select(store, "SELECT device FROM device") == ["E-1", "W-1"])
         try store.close()
     }
+
+    @Test func `a statement is the next reader's as if it were new, and two at once are two`() throws {
+        let store = try ViewStore.inMemory()
+        try store.transaction { try putTwoDevices($0) }
+        let devices = "SELECT device FROM device ORDER BY device"
+        for _ in 0..<3 {
+            try store.read { reader in
+                let (one, other) = (try reader.statement(devices), try reader.statement(devices))
+                let bound = try reader.statement("SELECT ?1")
+                #expect(try bound.step() && bound.isNull(0))
+                bound.reset()
+                bound.bind(1, Int64(7))
+                #expect(try one.step() && one.text(0) == "E-1")
+                #expect(try other.step() && other.text(0) == "E-1")
+                #expect(try other.step() && other.text(0) == "W-1")
+                #expect(one.text(0) == "E-1")
+                #expect(try bound.step() && bound.integer(0) == 7)
+            }
+        }
+        // Nothing of what was not read to its end holds the views.
+        try store.transaction { try $0.setTimeZoneDatabase("2026a") }
+        #expect(try store.read { try $0.meta().timeZoneDatabase } == "2026a")
+    }
 }
