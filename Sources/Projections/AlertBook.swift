@@ -4,28 +4,40 @@ import ReadModel
 /// The alert rules of one device, armed or not, and the episodes they opened (semantics, section 7).
 ///
 /// Invariants: a rule is disarmed exactly while it has an open episode; episodes of a rule count from 1 without a hole,
-/// also over its removal; `zero` is always there; `lower`, `upper` and `nextReminderAt` follow from the rest.
+/// also over its removal; `zero` is always there; `lower`, `upper` and `nextReminderAt` follow from the rest. There is
+/// one for each device: what most of them have alike they share.
 struct AlertBook {
-    private struct RuleState {
-        var rule: AlertRule
+    /// A rule as it was set.
+    private final class Terms: Sendable {
+        let rule: AlertRule
+        let name: ByteName
         /// Exact values in money units.
-        var level: Money
-        var rearm: Money
-        /// Index in `episodes` while one is open.
-        var openEpisode: Int?
+        let level: Money
+        let rearm: Money
 
         init(_ rule: AlertRule) {
             self.rule = rule
+            name = ByteName(rule.rule)
             level = Money(rule.level) ?? .zero
             rearm = Money(rule.rearm) ?? .zero
         }
+
+        static let zero = Terms(.zero)
     }
 
-    /// What is known of an episode beside its row.
-    private struct Pushes {
+    private struct RuleState {
+        let terms: Terms
+        /// Index in `episodes` while one is open.
+        var openEpisode: Int?
+
+        static let initial = [RuleState(terms: .zero)]
+    }
+
+    private struct Episode {
+        var row: EpisodeRow
         var hasCrossedJob = false
         /// The last of the rule's reminders that was requested, from 1.
-        var lastReminder = 0
+        var lastReminder: Int32 = 0
     }
 
     /// A push that an event asks for.
@@ -52,12 +64,10 @@ struct AlertBook {
     }
 
     /// By name.
-    private var rules: [RuleState] = [RuleState(.zero)]
-    private var counts: [ByteName: Int64] = [:]
-    private(set) var episodes: [EpisodeRow] = []
-    private var pushes: [Pushes] = []
-    /// Indexes of episodes that are not written as they are.
-    private(set) var unwritten: Set<Int> = []
+    private var rules = RuleState.initial
+    private var episodes: [Episode] = []
+    /// Indexes of episodes that are not written as they are, some perhaps twice.
+    private var unwritten: [Int] = []
 
     /// Balances above `lower` and up to `upper` change no rule's state.
     private(set) var lower = Money.zero
@@ -67,28 +77,45 @@ struct AlertBook {
 
     /// Every rule that is set: its level, and the balance above which it is armed again.
     var levels: [(name: ByteName, level: Money, rearm: Money)] {
-        rules.map { (ByteName($0.rule.rule), $0.level, $0.rearm) }
+        rules.map { ($0.terms.name, $0.terms.level, $0.terms.rearm) }
     }
 
-    mutating func markWritten() { unwritten.removeAll(keepingCapacity: true) }
+    /// The episodes that are not written as they are, as they began.
+    var unwrittenEpisodes: [EpisodeRow] {
+        unwritten.count <= 1
+            ? unwritten.map { episodes[$0].row }
+            : Set(unwritten).sorted().map { episodes[$0].row }
+    }
+
+    mutating func markWritten() {
+        if !unwritten.isEmpty { unwritten = [] }
+    }
+
+    /// The episode of a request.
+    func episode(of request: Request) -> EpisodeRow { episodes[request.episode].row }
+
+    /// The episode of a rule with a number; nil: there was none.
+    func episode(_ number: Int64, ofRule rule: String) -> EpisodeRow? {
+        episodes.last { $0.row.episode == number && ByteName($0.row.rule) == ByteName(rule) }?.row
+    }
 
     func isOpen(rule: String, episode: Int64) -> Bool {
         rules.contains { state in
-            guard ByteName(state.rule.rule) == ByteName(rule), let open = state.openEpisode else { return false }
-            return episodes[open].episode == episode
+            guard state.terms.name == ByteName(rule), let open = state.openEpisode else { return false }
+            return episodes[open].row.episode == episode
         }
     }
 
     // MARK: Rules
 
     /// By name.
-    var allRules: [AlertRule] { rules.map(\.rule) }
+    var allRules: [AlertRule] { rules.map(\.terms.rule) }
 
     /// Sets a rule; one of that name keeps its episode and count.
     mutating func set(_ rule: AlertRule) {
-        var state = RuleState(rule)
-        if let i = rules.firstIndex(where: { ByteName($0.rule.rule) >= ByteName(rule.rule) }) {
-            if ByteName(rules[i].rule.rule) == ByteName(rule.rule) {
+        var state = RuleState(terms: Terms(rule))
+        if let i = rules.firstIndex(where: { $0.terms.name >= state.terms.name }) {
+            if rules[i].terms.name == state.terms.name {
                 state.openEpisode = rules[i].openEpisode
                 rules[i] = state
             } else {
@@ -102,7 +129,7 @@ struct AlertBook {
 
     /// Removes a rule; its episode closes without a push.
     mutating func remove(_ name: String, position: Position, time: Instant?) {
-        guard let i = rules.firstIndex(where: { ByteName($0.rule.rule) == ByteName(name) }) else { return }
+        guard let i = rules.firstIndex(where: { $0.terms.name == ByteName(name) }) else { return }
         if let open = rules[i].openEpisode { close(open, position, time) }
         rules.remove(at: i)
         refresh()
@@ -110,8 +137,8 @@ struct AlertBook {
 
     /// Removes every rule but `zero`, which is set as it is by default.
     mutating func reset(position: Position, time: Instant?) {
-        for name in rules.map(\.rule.rule) where ByteName(name) != ByteName(AlertRule.zero.rule) {
-            remove(name, position: position, time: time)
+        for terms in rules.map(\.terms) where terms.name != Terms.zero.name {
+            remove(terms.rule.rule, position: position, time: time)
         }
         set(.zero)
     }
@@ -124,33 +151,30 @@ struct AlertBook {
     /// - Returns: the pushes to request: of several crossings the one with the lowest level, of equals the first name.
     mutating func look(_ look: Look, crossedAt: (Money) -> Instant?) -> [Request] {
         var requests: [Request] = []
-        var severest: (state: Int, episode: Int)?
+        var severest: (terms: Terms, episode: Int)?
         for i in rules.indices {
+            let terms = rules[i].terms
             if let open = rules[i].openEpisode {
-                guard look.after > rules[i].rearm else { continue }
+                guard look.after > terms.rearm else { continue }
                 close(open, look.position, look.time)
                 rules[i].openEpisode = nil
-                if rules[i].rule.cleared, pushes[open].hasCrossedJob {
-                    requests.append(request(open, "cleared", rules[i]))
-                }
-            } else if look.after <= rules[i].level {
+                if terms.rule.cleared, episodes[open].hasCrossedJob { requests.append(request(open, "cleared", terms)) }
+            } else if look.after <= terms.level {
                 // Whoever sets a rule, or begins below it, is not paged for it.
-                let isSilent = look.before == nil || look.setRules.contains(ByteName(rules[i].rule.rule))
+                let isSilent = look.before == nil || look.setRules.contains(terms.name)
                 let episode = open(
-                    rules[i],
+                    terms,
                     look,
                     before: isSilent ? look.after : look.before ?? look.after,
-                    crossedAt: isSilent ? look.time : crossedAt(rules[i].level)
+                    crossedAt: isSilent ? look.time : crossedAt(terms.level)
                 )
                 rules[i].openEpisode = episode
-                if !isSilent, severest.map({ rules[i].level < rules[$0.state].level }) ?? true {
-                    severest = (i, episode)
-                }
+                if !isSilent, severest.map({ terms.level < $0.terms.level }) ?? true { severest = (terms, episode) }
             }
         }
         if let severest {
-            pushes[severest.episode].hasCrossedJob = true
-            requests.append(request(severest.episode, "crossed", rules[severest.state]))
+            episodes[severest.episode].hasCrossedJob = true
+            requests.append(request(severest.episode, "crossed", severest.terms))
         }
         requests += reminders(look)
         refresh()
@@ -162,44 +186,44 @@ struct AlertBook {
         guard let clock = look.clock else { return [] }
         var requests: [Request] = []
         for state in rules {
-            guard let open = state.openEpisode, pushes[open].hasCrossedJob, episodes[open].position < look.position,
-                let crossedAt = episodes[open].crossedAt?.milliseconds
+            guard let open = state.openEpisode, episodes[open].hasCrossedJob,
+                episodes[open].row.position < look.position,
+                let crossedAt = episodes[open].row.crossedAt?.milliseconds
             else { continue }
-            let due = state.rule.remindersMilliseconds.count { crossedAt + $0 <= clock }
-            guard due > pushes[open].lastReminder else { continue }
-            pushes[open].lastReminder = due
-            requests.append(request(open, "reminder-\(due)", state))
+            let due = Int32(state.terms.rule.remindersMilliseconds.count { crossedAt + $0 <= clock })
+            guard due > episodes[open].lastReminder else { continue }
+            episodes[open].lastReminder = due
+            requests.append(request(open, "reminder-\(due)", state.terms))
         }
         return requests
     }
 
-    private func request(_ episode: Int, _ kind: String, _ state: RuleState) -> Request {
-        Request(episode: episode, kind: kind, staleAfterMilliseconds: state.rule.staleAfterMilliseconds)
+    private func request(_ episode: Int, _ kind: String, _ terms: Terms) -> Request {
+        Request(episode: episode, kind: kind, staleAfterMilliseconds: terms.rule.staleAfterMilliseconds)
     }
 
-    private mutating func open(_ state: RuleState, _ look: Look, before: Money, crossedAt: Instant?) -> Int {
-        let name = ByteName(state.rule.rule)
-        let number = (counts[name] ?? 0) + 1
-        counts[name] = number
-        unwritten.insert(episodes.count)
+    private mutating func open(_ terms: Terms, _ look: Look, before: Money, crossedAt: Instant?) -> Int {
+        let former = episodes.last { ByteName($0.row.rule) == terms.name }
+        unwritten.append(episodes.count)
         episodes.append(
-            EpisodeRow(
-                deviceID: look.device,
-                rule: state.rule.rule,
-                episode: number,
-                position: look.position,
-                crossedAt: crossedAt,
-                balanceBefore: before,
-                balanceAfter: look.after
+            Episode(
+                row: EpisodeRow(
+                    deviceID: look.device,
+                    rule: terms.rule.rule,
+                    episode: (former?.row.episode ?? 0) + 1,
+                    position: look.position,
+                    crossedAt: crossedAt,
+                    balanceBefore: before,
+                    balanceAfter: look.after
+                )
             )
         )
-        pushes.append(Pushes())
         return episodes.count - 1
     }
 
     private mutating func close(_ episode: Int, _ position: Position, _ time: Instant?) {
-        episodes[episode].cleared = EpisodeRow.Clearing(position: position, at: time)
-        unwritten.insert(episode)
+        episodes[episode].row.cleared = EpisodeRow.Clearing(position: position, at: time)
+        unwritten.append(episode)
     }
 
     private mutating func refresh() {
@@ -208,14 +232,15 @@ struct AlertBook {
         nextReminderAt = Int64.max
         for state in rules {
             guard let open = state.openEpisode else {
-                lower = max(lower, state.level)
+                lower = max(lower, state.terms.level)
                 continue
             }
-            upper = min(upper, state.rearm)
-            guard pushes[open].hasCrossedJob, let crossedAt = episodes[open].crossedAt?.milliseconds else { continue }
-            let reminders = state.rule.remindersMilliseconds
-            guard pushes[open].lastReminder < reminders.count else { continue }
-            nextReminderAt = min(nextReminderAt, crossedAt + reminders[pushes[open].lastReminder])
+            upper = min(upper, state.terms.rearm)
+            let episode = episodes[open]
+            guard episode.hasCrossedJob, let crossedAt = episode.row.crossedAt?.milliseconds else { continue }
+            let reminders = state.terms.rule.remindersMilliseconds
+            guard episode.lastReminder < reminders.count else { continue }
+            nextReminderAt = min(nextReminderAt, crossedAt + reminders[Int(episode.lastReminder)])
         }
     }
 }

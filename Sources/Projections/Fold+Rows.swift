@@ -31,6 +31,7 @@ extension Fold {
             fold.isWhollyDirty = false
             fold.hasStaleRows = false
             fold.isWritten = true
+            fold.compact()
         }
         for index in queuedDevices {
             let device = devices[Int(index)]
@@ -92,7 +93,7 @@ extension Fold {
                 )
             )
         }
-        for i in device.alerts.unwritten.sorted() { try writer.putEpisode(device.alerts.episodes[i]) }
+        for episode in device.alerts.unwrittenEpisodes { try writer.putEpisode(episode) }
         if device.hasBalance, device.billingSeries == nil { try writeLedgerOfMoneyAlone(device, to: writer) }
     }
 

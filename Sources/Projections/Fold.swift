@@ -342,7 +342,7 @@ package final class Fold {
         recordedAt: Instant,
         eventTime: Instant?
     ) {
-        let episode = device.alerts.episodes[request.episode]
+        let episode = device.alerts.episode(of: request)
         let job = "\(device.name)/\(episode.rule)/\(episode.episode)/\(request.kind)"
         jobs[ByteName(job)] = PushJobRow(
             job: job,

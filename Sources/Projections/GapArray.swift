@@ -73,6 +73,16 @@ struct GapArray<Element: BitwiseCopyable> {
         gapCount += 1
     }
 
+    /// Gives back the gap, and room at the end beyond what appending makes.
+    mutating func trim() {
+        if gapCount > 0 {
+            moveGap(to: count)
+            storage.removeLast(gapCount)
+            gapCount = 0
+        }
+        storage.trim()
+    }
+
     mutating func removeAll() {
         storage = []
         gapStart = 0
@@ -99,5 +109,16 @@ struct GapArray<Element: BitwiseCopyable> {
             }
         }
         self.gapStart = i
+    }
+}
+
+extension ContiguousArray where Element: BitwiseCopyable {
+    /// Gives back room at the end, where it is more than a quarter of what is in use.
+    mutating func trim() {
+        guard capacity > count + count / 4 + 4 else { return }
+        var exact = ContiguousArray()
+        exact.reserveCapacity(count)
+        exact.append(contentsOf: self)
+        self = exact
     }
 }

@@ -29,8 +29,10 @@ package final class LiveProjector: @unchecked Sendable {
     private static let farCount: UInt64 = 1 << 21
     /// Events that are folded before it is looked again whether to commit.
     private static let stepCount: UInt64 = 131_072
-    /// The same while it is far behind: many at once cost less each.
-    private static let farStepCount: UInt64 = 1 << 20
+    /// The same while it is far behind: so many gathers that most are folded while the next is read.
+    private static let farStepCount = UInt64(ReadingGather.usualCapacity) * 4
+    /// The same at a start, when nothing is committed.
+    private static let loadStepCount = farStepCount * 4
 
     private struct Waiter {
         var id: UInt64
@@ -278,7 +280,9 @@ package final class LiveProjector: @unchecked Sendable {
     private func load() throws {
         let checkpoint = committed
         while projector.position < checkpoint, !condition.withLock({ isStopping }) {
-            try fold(through: checkpoint)
+            try fold(through: checkpoint, atMost: LiveProjector.loadStepCount) {
+                !self.condition.withLock { self.isStopping }
+            }
         }
         if projector.position >= checkpoint { projector.assumeWritten() }
         projector.fold.untoldJobs = []
@@ -305,7 +309,11 @@ package final class LiveProjector: @unchecked Sendable {
             let (works, head, isStopping) = next(until: isBehind ? due : nil)
             if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
             for work in works { work.body(self) }
-            if head > projector.position { try fold(through: head) }
+            if head > projector.position {
+                let isFar = head.rawValue - projector.position.rawValue > LiveProjector.farCount
+                let count = isFar ? LiveProjector.farStepCount : LiveProjector.stepCount
+                try fold(through: head, atMost: count) { !self.isOverdue }
+            }
             let isLast = isStopping && (projector.position >= head || isOverdue)
             let now = ContinuousClock.now
             if projector.position > committed, isLast || now >= due {
@@ -340,13 +348,11 @@ package final class LiveProjector: @unchecked Sendable {
         }
     }
 
-    /// Folds one step towards a durable position.
-    private func fold(through last: Position) throws {
+    /// Folds one step towards a durable position: as many events or a block more, while it may go on.
+    private func fold(through last: Position, atMost count: UInt64, while mayGoOn: () -> Bool) throws {
         let first = projector.position.rawValue
-        let isFar = last.rawValue - first > LiveProjector.farCount
-        let count = isFar ? LiveProjector.farStepCount : LiveProjector.stepCount
         try projector.goOn(reader, through: last, directory: &directory) { block in
-            block.lastPosition.rawValue - first < count && !self.isOverdue ? .proceed : .stop
+            block.lastPosition.rawValue - first < count && mayGoOn() ? .proceed : .stop
         }
         foldedPosition.store(projector.position.rawValue, ordering: .releasing)
         guard projector.position >= quietUntil else { return }

@@ -63,7 +63,7 @@ extension Fold {
             row: row,
             device: device.name,
             currency: device.currency,
-            episode: device.alerts.episodes.first { $0.rule == row.rule && $0.episode == row.episode }
+            episode: device.alerts.episode(row.episode, ofRule: row.rule)
         )
     }
 

@@ -41,6 +41,14 @@ struct RegisterSeries {
         return i < entries.count && entries[i].at == instant && entries[i].role == .reading ? i : nil
     }
 
+    /// Gives back the memory that only the readings of late needed.
+    mutating func compact() {
+        entries.compact()
+        guard stack.capacity > 0 || decided.capacity > 0 else { return }
+        stack = []
+        decided = []
+    }
+
     // MARK: Changes
 
     /// How many of the readings are each later than all before, so that rule 1 alone decides about them, and what they

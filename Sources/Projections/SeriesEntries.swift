@@ -2,8 +2,8 @@
 /// chunks.
 ///
 /// Readings come at the end as a rule, and what comes late comes not very late. Where the past is changed, it is
-/// unpacked from there on, and more is kept unpacked from then on: so history told in any order costs each reading
-/// about the same.
+/// unpacked from there on, and more is kept unpacked until it is compacted: so history told in any order costs each
+/// reading about the same.
 ///
 /// Invariants: entries `0..<packedCount` lie in `chunks`, each of `chunkCount`, their bytes one after the other in
 /// `packed`; the others in `recent`. `version` names what is packed, and changes with it.
@@ -34,6 +34,9 @@ struct SeriesEntries {
     var isEmpty: Bool { chunks.isEmpty && recent.isEmpty }
     var last: SeriesEntry? { recent.isEmpty ? (isEmpty ? nil : self[count - 1]) : recent.last }
 
+    /// When the first entry stands.
+    var firstAt: Int64? { chunks.first?.firstAt ?? (recent.isEmpty ? nil : recent[0].at) }
+
     subscript(i: Int) -> SeriesEntry {
         @inline(__always) get {
             let packedCount = packedCount
@@ -61,7 +64,10 @@ struct SeriesEntries {
     /// Appends `count` entries; `entry` makes them by their number, from 0.
     @inline(__always)
     mutating func append(count: Int, _ entry: (Int) -> SeriesEntry) {
-        if recent.count >= keptCount + SeriesEntries.chunkCount { pack() }
+        if recent.count >= keptCount + SeriesEntries.chunkCount {
+            pack(keeping: keptCount)
+            keptCount = max(SeriesEntries.recentCount, keptCount - keptCount / 4)
+        }
         recent.append(count: count, entry)
     }
 
@@ -79,12 +85,20 @@ struct SeriesEntries {
 
     mutating func removeAll() { self = SeriesEntries(unpackedChunk) }
 
+    /// Gives back the memory that nobody needs until more entries come: late ones are over, and room ahead is empty.
+    mutating func compact() {
+        keptCount = SeriesEntries.recentCount
+        if recent.count > SeriesEntries.chunkCount { pack(keeping: 1) }
+        recent.trim()
+        packed.trim()
+    }
+
     // MARK: Packing
 
-    /// Packs as many whole chunks as leave `keptCount` entries.
-    private mutating func pack() {
+    /// Packs as many whole chunks as leave so many entries at least.
+    private mutating func pack(keeping leastCount: Int) {
         let size = SeriesEntries.chunkCount
-        let chunkCount = (recent.count - keptCount) / size
+        let chunkCount = (recent.count - leastCount) / size
         withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: size) { chunk in
             for k in 0..<chunkCount {
                 for i in 0..<size { chunk[i] = recent[k * size + i] }
@@ -93,11 +107,10 @@ struct SeriesEntries {
             }
         }
         var rest: ContiguousArray<SeriesEntry> = []
-        rest.reserveCapacity(keptCount + size)
+        rest.reserveCapacity(leastCount + size)
         for i in chunkCount * size..<recent.count { rest.append(recent[i]) }
         recent = GapArray(rest)
         version = unpackedChunk.makeVersion()
-        keptCount = max(SeriesEntries.recentCount, keptCount - keptCount / 4)
     }
 
     /// Unpacks every chunk from that of an entry on.

@@ -242,6 +242,9 @@ final class SeriesFold {
     /// `sum`: of the series as it stands.
     func remember(_ sum: MonthSum?) { monthSum = sum }
 
+    /// Gives back the memory that only the readings of late needed.
+    func compact() { register.compact() }
+
     private func forgetSum(from start: Int64) {
         if let sum = monthSum, start < sum.countedUpTo { monthSum = nil }
     }
@@ -251,7 +254,7 @@ extension SeriesFold {
     /// The first standing reading's `readAt` (interval: `start`); an exchange acts as a reading.
     var earliestAt: Int64? {
         if kind == .interval { return intervals.earliest?.start }
-        return register.entries.isEmpty ? nil : register.entries[0].at
+        return register.entries.firstAt
     }
 
     /// The latest standing reading: its `readAt` (interval: `end`) and value.

@@ -182,6 +182,6 @@ extension ViewProjector {
 
     /// The episode of which a job tells.
     package func episode(of job: PushJobRow) -> EpisodeRow? {
-        fold.devices[Int(job.deviceID)].alerts.episodes.first { $0.rule == job.rule && $0.episode == job.episode }
+        fold.devices[Int(job.deviceID)].alerts.episode(job.episode, ofRule: job.rule)
     }
 }

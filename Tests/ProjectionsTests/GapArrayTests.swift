@@ -32,6 +32,7 @@ struct GapArrayTests {
             case 8 where random.oneIn(100):
                 gapped.removeAll()
                 plain = []
+            case 9 where random.oneIn(4): gapped.trim()
             default: break
             }
             #expect(gapped.last == plain.last)
