@@ -300,6 +300,26 @@ let fuzzing: [Target] =
         )
     ]
 
+/// What measures the stages alone: scripts/bench builds it, and nothing else resolves or builds what it needs.
+let isBenchmarking = Context.environment["METERFOLD_BENCHMARKS"] != nil
+let benchmarks: [Target] =
+    isBenchmarking
+    ? [
+        .executableTarget(
+            name: "Stages",
+            dependencies: [
+                "MeterModel", "TimeZones", "RecordLog", "EventStorage", "Telegrams", "Admission", "ReadModel",
+                "Projections", "FleetSimulator",
+                .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "Benchmarks/Stages",
+            swiftSettings: settings,
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
+        )
+    ] : []
+let benchmarkDependencies: [Package.Dependency] =
+    isBenchmarking ? [.package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: [])] : []
+
 let package = Package(
     name: "meterfold",
     products: [.executable(name: "meterfold", targets: ["meterfold"])]
@@ -318,7 +338,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-    ],
-    targets: modules + tests + fuzzing,
+    ] + benchmarkDependencies,
+    targets: modules + tests + fuzzing + benchmarks,
     swiftLanguageModes: [.v6]
 )

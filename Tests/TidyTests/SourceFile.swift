@@ -16,7 +16,7 @@ struct SourceFile: Sendable {
         code = path.hasSuffix(".swift") ? SourceFile.stripped(text) : lines
     }
 
-    /// The target that the file belongs to: the folder below Sources or Tests.
+    /// The target that the file belongs to: the folder below Sources, Tests or Benchmarks.
     var target: String {
         let parts = path.split(separator: "/")
         return parts.count > 2 ? String(parts[1]) : ""
@@ -124,14 +124,16 @@ enum Repository {
         return url
     }()
 
-    /// Every Swift file below Sources and Tests, and the manifest.
-    static let swiftFiles: [SourceFile] = files(below: ["Sources", "Tests", "Package.swift"]) { $0.hasSuffix(".swift") }
+    /// Every Swift file below Sources, Tests and Benchmarks, and the manifest.
+    static let swiftFiles: [SourceFile] = files(below: ["Sources", "Tests", "Benchmarks", "Package.swift"]) {
+        $0.hasSuffix(".swift")
+    }
 
     /// Everything written by hand: sources, documents, scripts.
     static let writtenFiles: [SourceFile] = files(
         below: [
-            "Sources", "Tests", "Package.swift", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "scripts",
-            ".ci",
+            "Sources", "Tests", "Benchmarks", "Package.swift", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs",
+            "scripts", ".ci",
         ]
     ) { path in
         let name = path.split(separator: "/").last ?? ""
