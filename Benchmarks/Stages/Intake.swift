@@ -42,31 +42,17 @@ private final class Drafts {
     var names = TelegramNames()
     let drafts: ContiguousArray<ReadingDraft>
     var admission: Admission
-    var accepted: ContiguousArray<ReadingRecord> = []
 
     init(_ shape: FleetShape) throws {
         made = MadeFleet(shape)
         admission = made.makeAdmission()
         _ = try made.declarations(&admission)
         drafts = made.drafts(&names)
-        accepted.reserveCapacity(MadeFleet.batchCount)
     }
 
     func admit() -> Int {
         var count = 0
-        drafts.withUnsafeBufferPointer { drafts in
-            for start in stride(from: 0, to: drafts.count, by: MadeFleet.batchCount) {
-                accepted.removeAll(keepingCapacity: true)
-                admission.admit(
-                    UnsafeBufferPointer(rebasing: drafts[start..<min(drafts.count, start + MadeFleet.batchCount)]),
-                    names: names,
-                    defaults: .none,
-                    recordedAt: made.recordedAt,
-                    into: &accepted
-                ) { _, _ in }
-                count += accepted.count
-            }
-        }
+        made.admit(drafts, names, &admission) { count += $0.count }
         return count
     }
 }

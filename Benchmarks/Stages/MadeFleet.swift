@@ -97,19 +97,35 @@ struct MadeFleet {
     func batches(_ admission: inout Admission) -> [EventBatch] {
         var names = TelegramNames()
         let drafts = drafts(&names)
-        return stride(from: 0, to: drafts.count, by: MadeFleet.batchCount).map { start in
-            var batch = EventBatch()
-            drafts.withUnsafeBufferPointer { drafts in
-                let slice = drafts[start..<min(drafts.count, start + MadeFleet.batchCount)]
+        var batches: [EventBatch] = []
+        admit(drafts, names, &admission) { readings in
+            batches.append(EventBatch())
+            batches[batches.count - 1].readings = readings
+        }
+        return batches
+    }
+
+    /// Admits readings batch by batch; `take` gets those of each.
+    func admit(
+        _ drafts: ContiguousArray<ReadingDraft>,
+        _ names: TelegramNames,
+        _ admission: inout Admission,
+        _ take: (ContiguousArray<ReadingRecord>) -> Void
+    ) {
+        var accepted: ContiguousArray<ReadingRecord> = []
+        accepted.reserveCapacity(MadeFleet.batchCount)
+        drafts.withUnsafeBufferPointer { drafts in
+            for start in stride(from: 0, to: drafts.count, by: MadeFleet.batchCount) {
+                accepted.removeAll(keepingCapacity: true)
                 admission.admit(
-                    UnsafeBufferPointer(rebasing: slice),
+                    UnsafeBufferPointer(rebasing: drafts[start..<min(drafts.count, start + MadeFleet.batchCount)]),
                     names: names,
                     defaults: .none,
                     recordedAt: recordedAt,
-                    into: &batch.readings
+                    into: &accepted
                 ) { _, refusal in preconditionFailure("a reading is refused: \(refusal.code.rawValue)") }
+                take(accepted)
             }
-            return batch
         }
     }
 }

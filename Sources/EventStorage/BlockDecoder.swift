@@ -91,14 +91,6 @@ final class BlockBodyDecoder {
         return !index.devices.contains(where: wanted.knownDevices.contains)
     }
 
-    /// Takes in that blocks which define nothing and have no reading of a wanted series are not going to be decoded.
-    ///
-    /// - Parameter next: the position behind them.
-    func passOver(upTo next: UInt64) {
-        precondition(wanted != nil && nextPosition.map { $0 <= next } ?? false, "no state to go on with")
-        nextPosition = next
-    }
-
     /// The readings of a run of the block decoded last.
     func records(_ range: Range<Int>) -> UnsafeBufferPointer<ReadingRecord> {
         UnsafeBufferPointer(start: readings + range.lowerBound, count: range.count)
@@ -121,6 +113,9 @@ final class BlockBodyDecoder {
 
     /// Decodes the next block of the segment, or the first of another.
     ///
+    /// A decoder with a scope takes what lies between for blocks that define nothing and have no reading of a wanted
+    /// series.
+    ///
     /// - Parameters:
     ///   - view: as the log reader hands it over.
     ///   - body: a copy of its body, to which then the pointers lead; nil: its own.
@@ -133,7 +128,7 @@ final class BlockBodyDecoder {
         if view.isFirstInSegment {
             segment.reset()
             wanted?.reset()
-        } else if nextPosition != view.firstPosition {
+        } else if nextPosition != view.firstPosition, wanted == nil || nextPosition ?? .max > view.firstPosition {
             nextPosition = nil
             throw EventStorageError.stateMissing(positions: positions)
         }

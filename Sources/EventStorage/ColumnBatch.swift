@@ -58,18 +58,18 @@ package final class ColumnBatch {
     ///   - columns: of a body that `copy` made.
     ///   - count: how many of its readings count, from its first.
     ///   - seriesCount: how many series the log has behind the run's block.
-    ///   - seen: the series read before in the segment.
+    ///   - unread: the series that the segment has not read yet.
     /// - Throws: where the columns are malformed.
     func append(
         _ columns: ReadingRunDecoder.Columns,
         count: Int,
         seriesCount: Int,
-        seen: inout SeenSeries
+        unread: inout UnreadSeries
     ) throws(MalformedBytes) {
         let numbers = arena.take(columns.count * MemoryLayout<UInt32>.stride)
             .bindMemory(to: UInt32.self, capacity: columns.count)
         let run = try ColumnRun(columns, count: count, numbers: numbers, seriesCount: seriesCount)
-        if seen.isMissing, seen.add(run.series) { isOnePart = true }
+        if !unread.isEmpty, unread.read(run.series) { isOnePart = true }
         if !columns.series.isUnsigned { isOnePart = true }
         runs.append(run)
         readingCount += count
@@ -85,36 +85,5 @@ package final class ColumnBatch {
         }
         let bounds = (1..<partCount).map { longest.series[longest.count * $0 / partCount] }
         for i in runs.indices { runs[i].cut(at: bounds) }
-    }
-}
-
-/// Which series a segment has read so far, for as long as some that it defines were not.
-struct SeenSeries {
-    private var isSeen: ContiguousArray<Bool> = []
-    private var seenCount = 0
-    private var definedCount = 0
-
-    mutating func beginSegment() {
-        for i in isSeen.indices { isSeen[i] = false }
-        seenCount = 0
-        definedCount = 0
-    }
-
-    mutating func define(_ count: Int, upTo end: Int) {
-        definedCount += count
-        if end > isSeen.count { isSeen.append(contentsOf: repeatElement(false, count: end - isSeen.count)) }
-    }
-
-    /// Whether a series was defined but not read.
-    var isMissing: Bool { seenCount < definedCount }
-
-    /// Takes in the series of a run; whether any of them is new.
-    mutating func add(_ run: UnsafeBufferPointer<UInt32>) -> Bool {
-        let before = seenCount
-        for number in run where !isSeen[Int(number)] {
-            isSeen[Int(number)] = true
-            seenCount += 1
-        }
-        return seenCount > before
     }
 }

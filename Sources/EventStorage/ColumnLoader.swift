@@ -13,7 +13,7 @@ package final class ColumnLoader {
     private var nextPosition: UInt64 = 1
     private var seriesCount = 0
     private var registerCount = 0
-    private var seen = SeenSeries()
+    private var unread = UnreadSeries()
 
     /// - Parameters:
     ///   - reader: the log's; it must not be used meanwhile.
@@ -61,7 +61,7 @@ package final class ColumnLoader {
     private func take(_ view: BlockView, into batch: ColumnBatch) throws {
         if view.isFirstInSegment {
             batch.beginsSegment = true
-            seen.beginSegment()
+            unread.beginSegment()
         }
         let block = try decoder.decode(view, body: batch.copy(view.body), depth: .columns)
         let positions = view.firstPosition...view.lastPosition
@@ -82,7 +82,7 @@ package final class ColumnLoader {
         }
         seriesCount = max(seriesCount, block.after.series)
         registerCount = max(registerCount, block.after.registers)
-        seen.define(block.series.count, upTo: seriesCount)
+        unread.define(block, decoder.segment)
         do throws(MalformedBytes) {
             try takeRuns(block, into: batch)
         } catch {
@@ -107,7 +107,7 @@ package final class ColumnLoader {
                     columns.removeFirst(),
                     count: Int(min(UInt64(count), last - position + 1)),
                     seriesCount: seriesCount,
-                    seen: &seen
+                    unread: &unread
                 )
                 position += UInt64(count)
             }

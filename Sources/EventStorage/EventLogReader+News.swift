@@ -44,9 +44,6 @@ extension EventLogReader {
             if wanted == .none { continue }
             var unread = UnreadSeries()
             func take(_ view: BlockView) throws -> BlockStep {
-                if let next = decoder.nextPosition, next < view.firstPosition {
-                    decoder.passOver(upTo: view.firstPosition)
-                }
                 let block = try decoder.decode(view, depth: wanted == .beginnings ? .traits : .events)
                 if wanted == .beginnings { unread.take(block, decoder) }
                 if let recorded = RecordedBlock(block, decoder, wanted: 1...last.rawValue) { try body(recorded) }
@@ -67,33 +64,11 @@ extension EventLogReader {
     }
 }
 
-/// The series that a segment has defined but not read: as a rule none, for a block defines what it reads. It also
-/// defines series of lower numbers that only an event has named.
-private struct UnreadSeries {
-    /// By number; true only of series that were read since their definition.
-    private var isRead: ContiguousArray<Bool> = []
-    private var numbers: [UInt32] = []
-
+extension UnreadSeries {
     /// Takes in a block that was decoded for its traits.
-    mutating func take(_ block: BlockBodyDecoder.Block, _ decoder: BlockBodyDecoder) {
-        for i in block.series.first..<block.series.first + block.series.count {
-            let number = decoder.segment.series.states[i].series
-            if Int(number) >= isRead.count {
-                isRead.append(contentsOf: repeatElement(false, count: Int(number) + 1 - isRead.count))
-            }
-            isRead[Int(number)] = false
-            numbers.append(number)
-        }
-        guard !numbers.isEmpty else { return }
-        for case .readings(let range) in block.runs {
-            for reading in decoder.records(range) { isRead[Int(reading.series)] = true }
-        }
-        numbers.removeAll { isRead[Int($0)] }
-    }
-
-    /// Whether a block may have the first reading of one of them.
-    func mayBegin(in block: BlockBounds) -> Bool {
-        guard let readings = block.readings else { return false }
-        return numbers.contains(where: readings.series.contains)
+    fileprivate mutating func take(_ block: BlockBodyDecoder.Block, _ decoder: BlockBodyDecoder) {
+        define(block, decoder.segment)
+        guard !isEmpty else { return }
+        for case .readings(let range) in block.runs { _ = read(decoder.records(range).lazy.map(\.series)) }
     }
 }

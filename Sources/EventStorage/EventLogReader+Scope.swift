@@ -37,9 +37,6 @@ extension EventLogReader {
         var head: UInt64 = 0
         var depth = BlockBodyDecoder.Depth.wanted
         func take(_ view: BlockView) throws -> BlockStep {
-            if let next = decoder.nextPosition, next < view.firstPosition {
-                decoder.passOver(upTo: view.firstPosition)
-            }
             var block = try decoder.decode(view, depth: depth)
             if block.needsWhole { decoder.take(try whole.block(view), decodedBy: whole.decoder, into: &block) }
             guard let recorded = RecordedBlock(block, decoder, wanted: wanted) else { return .proceed }

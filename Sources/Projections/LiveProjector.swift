@@ -300,9 +300,8 @@ package final class LiveProjector: @unchecked Sendable {
             let isBehind = projector.position > committed
             let (durable, hasWaiters) = condition.withLock { (self.head.rawValue, !waiters.isEmpty) }
             let isUrgent = !jobsToTell.isEmpty || hasWaiters
-            let isFar = durable > projector.position.rawValue + LiveProjector.farCount
             if durable > lastHead { (lastHead, lastAdvance) = (durable, .now) }
-            let paced = lastCommitEnd + (isFar ? LiveProjector.farPace : isUrgent ? urgentPause : pause)
+            let paced = lastCommitEnd + (isFar(durable) ? LiveProjector.farPace : isUrgent ? urgentPause : pause)
             let isLevel = projector.position.rawValue >= durable
             let quiet = max(lastAdvance + LiveProjector.quietTime, lastCommitEnd + LiveProjector.pace)
             let due = isLevel ? min(paced, quiet) : paced
@@ -310,8 +309,7 @@ package final class LiveProjector: @unchecked Sendable {
             if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
             for work in works { work.body(self) }
             if head > projector.position {
-                let isFar = head.rawValue - projector.position.rawValue > LiveProjector.farCount
-                let count = isFar ? LiveProjector.farStepCount : LiveProjector.stepCount
+                let count = isFar(head.rawValue) ? LiveProjector.farStepCount : LiveProjector.stepCount
                 try fold(through: head, atMost: count) { !self.isOverdue }
             }
             let isLast = isStopping && (projector.position >= head || isOverdue)
@@ -326,6 +324,9 @@ package final class LiveProjector: @unchecked Sendable {
             if isLast { return }
         }
     }
+
+    /// Whether the fold is far behind a position.
+    private func isFar(_ head: UInt64) -> Bool { head > projector.position.rawValue + LiveProjector.farCount }
 
     /// Waits for something to do, at the longest until `due`.
     private func next(
