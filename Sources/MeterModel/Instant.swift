@@ -16,39 +16,36 @@ package struct Instant: Hashable, Comparable, Sendable {
 
     /// RFC 3339 in UTC with `Z`; `.mmm` only where it is not 0.
     package var rfc3339: String {
-        var text = ""
-        let (day, rest) = floorDivide(milliseconds, Milliseconds.day)
-        text.append(LocalDate(dayNumber: Int32(day)).description)
-        text.append("T")
-        appendClock(rest, to: &text)
-        text.append("Z")
-        return text
+        PaddedDigits.text { digits in
+            appendTime(in: milliseconds, to: &digits)
+            digits.append("Z")
+        }
     }
 
     /// RFC 3339 with the offset given, as local buckets are shown: `2025-01-10T00:00:00+01:00`.
     package func rfc3339(offsetSeconds: Int32) -> String {
-        var text = ""
-        let (day, rest) = floorDivide(milliseconds + Int64(offsetSeconds) * 1000, Milliseconds.day)
-        text.append(LocalDate(dayNumber: Int32(day)).description)
-        text.append("T")
-        appendClock(rest, to: &text)
-        let minutes = abs(Int64(offsetSeconds)) / 60
-        text.append(offsetSeconds < 0 ? "-" : "+")
-        appendPadded(minutes / 60, width: 2, to: &text)
-        text.append(":")
-        appendPadded(minutes % 60, width: 2, to: &text)
-        return text
+        PaddedDigits.text { digits in
+            appendTime(in: milliseconds + Int64(offsetSeconds) * 1000, to: &digits)
+            let minutes = abs(Int64(offsetSeconds)) / 60
+            digits.append(offsetSeconds < 0 ? "-" : "+")
+            digits.append(minutes / 60, width: 2)
+            digits.append(":")
+            digits.append(minutes % 60, width: 2)
+        }
     }
 
-    private func appendClock(_ millisecondsOfDay: Int64, to text: inout String) {
-        appendPadded(millisecondsOfDay / Milliseconds.hour, width: 2, to: &text)
-        text.append(":")
-        appendPadded(millisecondsOfDay / Milliseconds.minute % 60, width: 2, to: &text)
-        text.append(":")
-        appendPadded(millisecondsOfDay / Milliseconds.second % 60, width: 2, to: &text)
-        if millisecondsOfDay % 1000 != 0 {
-            text.append(".")
-            appendPadded(millisecondsOfDay % 1000, width: 3, to: &text)
+    private func appendTime(in milliseconds: Int64, to digits: inout PaddedDigits) {
+        let (day, rest) = floorDivide(milliseconds, Milliseconds.day)
+        LocalDate(dayNumber: Int32(day)).append(to: &digits)
+        digits.append("T")
+        digits.append(rest / Milliseconds.hour, width: 2)
+        digits.append(":")
+        digits.append(rest / Milliseconds.minute % 60, width: 2)
+        digits.append(":")
+        digits.append(rest / Milliseconds.second % 60, width: 2)
+        if rest % 1000 != 0 {
+            digits.append(".")
+            digits.append(rest % 1000, width: 3)
         }
     }
 }
@@ -92,10 +89,4 @@ package enum Milliseconds {
 package func floorDivide(_ value: Int64, _ divisor: Int64) -> (quotient: Int64, remainder: Int64) {
     let (q, r) = value.quotientAndRemainder(dividingBy: divisor)
     return r < 0 ? (q - 1, r + divisor) : (q, r)
-}
-
-func appendPadded(_ value: Int64, width: Int, to text: inout String) {
-    let digits = String(value)
-    for _ in 0..<max(0, width - digits.utf8.count) { text.append("0") }
-    text.append(digits)
 }

@@ -4,17 +4,28 @@ package enum JSONString {
 
     /// Appends a text, quoted.
     package static func append(_ text: String, to bytes: inout some RangeReplaceableCollection<UInt8>) {
+        var text = text
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(contentsOf: [UInt8(ascii: "\\"), byte])
-            case 0..<0x20:
-                bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(contentsOf: [digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-            default: bytes.append(byte)
+        text.withUTF8 { text in
+            // What needs no escape is taken over in pieces.
+            var start = 0
+            for (i, byte) in text.enumerated() where mustEscape(byte) {
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<i]))
+                start = i + 1
+                bytes.append(contentsOf: escape(of: byte))
             }
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func mustEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private static func escape(of byte: UInt8) -> [UInt8] {
+        if byte >= 0x20 { return [UInt8(ascii: "\\"), byte] }
+        return Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
     }
 
     /// A text, quoted.

@@ -78,14 +78,14 @@ package struct LocalDate: Hashable, Comparable, Sendable, CustomStringConvertibl
     package var weekday: Int { ((Int(dayNumber) + 3) % 7 + 7) % 7 }
 
     /// `YYYY-MM-DD`.
-    package var description: String {
+    package var description: String { PaddedDigits.text { append(to: &$0) } }
+
+    func append(to digits: inout PaddedDigits) {
         let (year, month, day) = civil
-        var text = ""
-        appendPadded(Int64(year), width: 4, to: &text)
-        text.append("-")
-        appendPadded(Int64(month), width: 2, to: &text)
-        text.append("-")
-        appendPadded(Int64(day), width: 2, to: &text)
-        return text
+        digits.append(Int64(year), width: 4)
+        digits.append("-")
+        digits.append(Int64(month), width: 2)
+        digits.append("-")
+        digits.append(Int64(day), width: 2)
     }
 }

@@ -68,6 +68,24 @@ struct InstantTests {
         #expect(newYear.rfc3339(offsetSeconds: -1800) == "2025-12-31T23:30:00-00:30")
     }
 
+    @Test("is shown digit by digit as its parts are, also far from now")
+    func digits() {
+        func padded(_ number: Int64, _ width: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+        }
+        let far: Int64 = 5_000_000 * Milliseconds.day
+        for milliseconds in stride(from: -far, through: far, by: 86_399_999_917) {
+            let (day, rest) = floorDivide(milliseconds, Milliseconds.day)
+            let (year, month, dayOfMonth) = LocalDate(dayNumber: Int32(day)).civil
+            var text = "\(padded(Int64(year), 4))-\(padded(Int64(month), 2))-\(padded(Int64(dayOfMonth), 2))"
+            #expect(LocalDate(dayNumber: Int32(day)).description == text)
+            text += "T\(padded(rest / 3_600_000, 2)):\(padded(rest / 60_000 % 60, 2)):\(padded(rest / 1000 % 60, 2))"
+            if rest % 1000 > 0 { text += "." + padded(rest % 1000, 3) }
+            #expect(Instant(milliseconds: milliseconds).rfc3339 == text + "Z")
+        }
+    }
+
     @Test("divides towards the past")
     func floors() {
         for value in -50...50 as ClosedRange<Int64> {
