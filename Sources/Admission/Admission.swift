@@ -95,8 +95,13 @@ package struct Admission {
     }
 
     /// Whether readings of these devices of the log tell nothing that the replay has not taken in.
-    package func hasNoticed(_ numbers: some Sequence<UInt32>) -> Bool {
-        numbers.allSatisfy { Int($0) < devices.count && devices[Int($0)].isNoticed }
+    ///
+    /// - Parameter numbers: the devices', ascending.
+    /// - Returns: false where one of them is not known so well.
+    package func hasNoticed(_ numbers: [UInt32]) -> Bool {
+        guard let last = numbers.last else { return true }
+        guard Int(last) < devices.count else { return false }
+        return noticedCount == devices.count || numbers.allSatisfy { devices[Int($0)].isNoticed }
     }
 
     /// Takes in an event that the log holds, entered into `log`.

@@ -1,3 +1,5 @@
+import MeterModel
+
 /// What a block of a sealed segment holds, so that a reader can pass over it (event format, "Index of a sealed
 /// segment").
 package struct BlockBounds: Hashable, Sendable {
@@ -14,19 +16,41 @@ package struct BlockBounds: Hashable, Sendable {
         package var readAt: ClosedRange<Int64>
         /// From the lowest number to the highest.
         package var series: ClosedRange<UInt32>
+
+        /// - Parameters:
+        ///   - readAt: when they are.
+        ///   - series: of which series.
+        init(readAt: ClosedRange<Int64>, series: ClosedRange<UInt32>) {
+            self.readAt = readAt
+            self.series = series
+        }
+
+        /// Of a run, which is not empty.
+        init(_ run: UnsafeBufferPointer<ReadingRecord>) {
+            var (earliest, latest) = (run[0].at, run[0].at)
+            var (lowest, highest) = (run[0].series, run[0].series)
+            for reading in run {
+                earliest = min(earliest, reading.at &- reading.span, reading.at)
+                latest = max(latest, reading.at)
+                lowest = min(lowest, reading.series)
+                highest = max(highest, reading.series)
+            }
+            self.init(readAt: earliest...latest, series: lowest...highest)
+        }
+
+        /// Of these and others.
+        mutating func add(_ other: Readings) {
+            let (earliest, latest) = (other.readAt.lowerBound, other.readAt.upperBound)
+            readAt = min(readAt.lowerBound, earliest)...max(readAt.upperBound, latest)
+            let (lowest, highest) = (other.series.lowerBound, other.series.upperBound)
+            series = min(series.lowerBound, lowest)...max(series.upperBound, highest)
+        }
     }
 
     init(defines: Bool) { self.defines = defines }
 
-    mutating func add(readAt times: ClosedRange<Int64>, series: ClosedRange<UInt32>) {
-        guard let known = readings else {
-            readings = Readings(readAt: times, series: series)
-            return
-        }
-        readings = Readings(
-            readAt: min(known.readAt.lowerBound, times.lowerBound)...max(known.readAt.upperBound, times.upperBound),
-            series: min(known.series.lowerBound, series.lowerBound)...max(known.series.upperBound, series.upperBound)
-        )
+    mutating func add(_ run: Readings) {
+        if readings == nil { readings = run } else { readings?.add(run) }
     }
 }
 

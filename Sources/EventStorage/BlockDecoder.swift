@@ -31,6 +31,8 @@ final class BlockBodyDecoder {
         case traits
         /// All events, and the columns of the runs as they lie in the body; the series are not moved on.
         case columns
+        /// All events; the series are moved on, and of the readings their bounds alone are told.
+        case states
     }
 
     /// A block as decoded.
@@ -47,6 +49,8 @@ final class BlockBodyDecoder {
         var readingCount = 0
         /// Of a block decoded for its columns: those of each run that `runs` passes over.
         var columns: [ReadingRunDecoder.Columns] = []
+        /// Of a block decoded for its states: when and of which series the readings are.
+        var bounds: BlockBounds.Readings?
         /// Of a block decoded for what is wanted: that this cannot be told from its own bytes and the states of the
         /// wanted series. Then `runs` are not to be used before `take(_:decodedBy:into:)`.
         var needsWhole = false
@@ -209,6 +213,10 @@ final class BlockBodyDecoder {
                     let columns = try ReadingRunDecoder.head(&reader)
                     block.runs.append(.passedOver(count))
                     if depth == .columns { block.columns.append(columns) }
+                case .states:
+                    let run = try ReadingRunDecoder.moveOn(&reader, states: segment.series, scratch: readings)
+                    if block.bounds == nil { block.bounds = run } else { block.bounds?.add(run) }
+                    block.runs.append(.passedOver(count))
                 case .all, .traits, .definitions:
                     let out = readings + block.readingCount
                     if depth == .traits {

@@ -98,7 +98,7 @@ package final class EventLogReader {
     ///
     /// - Throws: `RecordLogError`, `EventStorageError`.
     package func rebuiltIndex(ofSegmentAt first: UInt64, through last: UInt64) throws -> SegmentIndex? {
-        let state = try state(at: Position(last), depth: .all)
+        let state = try state(at: Position(last), depth: .states)
         defer { decoder.reset() }
         return state.index.finish(segment: decoder.segment)
     }
@@ -139,12 +139,8 @@ package final class EventLogReader {
         var counts: DefinitionCounts
     }
 
-    /// Decodes the segment that holds a position, up to its block.
-    func state(
-        at position: Position,
-        depth: BlockBodyDecoder.Depth,
-        _ body: (RecordedBlock) throws -> Void = { _ in }
-    ) throws -> State {
+    /// Decodes the segment that holds a position, up to its block: its definitions or states.
+    func state(at position: Position, depth: BlockBodyDecoder.Depth) throws -> State {
         var index = SegmentIndexBuilder()
         var counts = DefinitionCounts()
         decoder.reset()
@@ -152,7 +148,6 @@ package final class EventLogReader {
             let block = try decoder.decode(view, depth: depth)
             index.add(block, decoder)
             counts = block.after
-            if let recorded = RecordedBlock(block, decoder, wanted: 1...position.rawValue) { try body(recorded) }
             return .proceed
         }
         return State(decoder: decoder, index: index, counts: counts)
@@ -185,10 +180,11 @@ extension SegmentIndexBuilder {
         for run in block.runs {
             switch run {
             case .readings(let range): add(decoder.records(range))
-            case .passedOver: preconditionFailure("an index of a part of a block")
+            case .passedOver: precondition(block.bounds != nil, "an index of a part of a block")
             case .event(_, _, let event): add(event, segment: decoder.segment)
             case .lost: break
             }
         }
+        if let bounds = block.bounds { add(bounds) }
     }
 }

@@ -281,22 +281,17 @@ package final class EventLogWriter {
         if isStale { try readState() }
     }
 
-    /// Decodes the active segment, or for its counts alone the one before it.
+    /// Moves on to the state behind the active segment, or reads the counts alone of the one before it.
     ///
-    /// - Parameter body: Receives each block of the active segment, so that who needs them does not decode them again.
-    /// - Throws: `RecordLogError`, `EventStorageError`, and what `body` throws.
-    package func readState(_ body: (RecordedBlock) throws -> Void = { _ in }) throws {
+    /// - Throws: `RecordLogError`, `EventStorageError`.
+    package func readState() throws {
         isStale = true
         beginSegment()
         counts = DefinitionCounts()
         if log.head > 0 {
             let reader = try makeReader()
             let isActive = log.activeSegment.lastPosition != nil
-            let state = try reader.state(
-                at: Position(log.head),
-                depth: isActive ? .all : .definitions,
-                isActive ? body : { _ in }
-            )
+            let state = try reader.state(at: Position(log.head), depth: isActive ? .states : .definitions)
             counts = state.counts
             if isActive {
                 segment = state.decoder.takeSegment()
@@ -304,5 +299,12 @@ package final class EventLogWriter {
             }
         }
         isStale = false
+    }
+
+    /// What the active segment holds; nil while it holds nothing.
+    /// - Precondition: the state is read.
+    package var activeIndex: SegmentIndex? {
+        precondition(!isStale, "the index of a state that is not known")
+        return index.finish(segment: segment)
     }
 }

@@ -37,7 +37,16 @@ enum ReadingRunDecoder {
         into out: UnsafeMutablePointer<ReadingRecord>
     ) throws(MalformedBytes) {
         let columns = try head(&reader)
-        try decodeMain(columns, states: states, into: out, reader)
+        try decodeMain(columns, states: states, reader) { i, series, at, value in
+            out[i] = ReadingRecord(
+                series: series,
+                traits: ReadingTraits(rawValue: 0),
+                at: at,
+                value: value,
+                span: 0,
+                receivedAt: ReadingDraft.absentInstant
+            )
+        }
         let intervals = try takeTraits(columns, into: out, reader)
         if intervals > 0 || !columns.spans.isEmpty { try decodeSpans(columns, into: out, reader) }
         if columns.receivedForm > 0 {
@@ -45,6 +54,44 @@ enum ReadingRunDecoder {
         } else if !columns.received.isEmpty {
             throw reader.malformed("received column where there is none")
         }
+    }
+
+    /// Moves the states of a run's series on, and checks all that it says.
+    ///
+    /// - Parameters:
+    ///   - reader: behind the run's kind byte.
+    ///   - states: of the segment.
+    ///   - scratch: where a run that tells more than registers' times and values is decoded; room as of `decode`.
+    /// - Returns: when and of which series its readings are.
+    /// - Throws: where the run is malformed.
+    static func moveOn(
+        _ reader: inout ByteReader,
+        states: borrowing SeriesStates,
+        scratch: UnsafeMutablePointer<ReadingRecord>
+    ) throws(MalformedBytes) -> BlockBounds.Readings {
+        let start = reader
+        let columns = try head(&reader)
+        var kinds: UInt8 = 0
+        for byte in columns.traits {
+            kinds |= byte
+            guard ReadingTraits(rawValue: byte).isValid else { throw reader.malformed("traits \(byte)") }
+        }
+        guard !ReadingTraits(rawValue: kinds).isInterval, columns.spans.isEmpty, columns.receivedForm == 0,
+            columns.received.isEmpty
+        else {
+            reader = start
+            try decode(&reader, states: states, into: scratch)
+            return BlockBounds.Readings(UnsafeBufferPointer(start: scratch, count: columns.count))
+        }
+        var (earliest, latest) = (Int64.max, Int64.min)
+        var (lowest, highest) = (UInt32.max, UInt32.min)
+        try decodeMain(columns, states: states, reader) { _, series, at, _ in
+            earliest = min(earliest, at)
+            latest = max(latest, at)
+            lowest = min(lowest, series)
+            highest = max(highest, series)
+        }
+        return BlockBounds.Readings(readAt: earliest...latest, series: lowest...highest)
     }
 
     /// Decodes the series and traits of a run behind its kind byte into `out`, with times and values of 0. The other
@@ -142,12 +189,13 @@ enum ReadingRunDecoder {
     /// How many numbers of each column are decoded at a time: few enough to stay in the nearest cache.
     static let stepCount = 512
 
-    /// Series, times and values, a step of each column at a time.
+    /// Series, times and values, a step of each column at a time; `take` gets them reading by reading, numbered from 0.
+    @inline(__always)
     private static func decodeMain(
         _ columns: Columns,
         states: borrowing SeriesStates,
-        into out: UnsafeMutablePointer<ReadingRecord>,
-        _ reader: ByteReader
+        _ reader: ByteReader,
+        _ take: (Int, UInt32, Int64, Int64) -> Void
     ) throws(MalformedBytes) {
         var columns = columns
         let scratch = UnsafeMutablePointer<Int64>.allocate(capacity: 3 * stepCount)
@@ -159,7 +207,8 @@ enum ReadingRunDecoder {
             columns.series.read(count, into: step.series)
             columns.times.read(count, into: step.times)
             columns.values.read(count, into: step.values)
-            guard step.combine(count, columns, states: states, into: out + next) else {
+            let isDefined = step.combine(count, columns, states: states) { take(next &+ $0, $1, $2, $3) }
+            guard isDefined else {
                 throw reader.malformed("series \(step.number) is not defined")
             }
             next += count
@@ -188,18 +237,18 @@ enum ReadingRunDecoder {
         }
 
         /// Makes readings of differences; false at a series that is not defined.
+        @inline(__always)
         mutating func combine(
             _ count: Int,
             _ columns: borrowing Columns,
             states: borrowing SeriesStates,
-            into out: UnsafeMutablePointer<ReadingRecord>
+            _ take: (Int, UInt32, Int64, Int64) -> Void
         ) -> Bool {
             let ordinals = states.ordinals
             let mapped = UInt64(states.mapped)
             let all = states.states
             let timeScale = columns.timeScale
             let valueScale = columns.valueScale
-            let traits = ReadingTraits(rawValue: 0)
             for i in 0..<count {
                 number &+= series[i]
                 guard UInt64(bitPattern: number) < mapped else { return false }
@@ -211,14 +260,7 @@ enum ReadingRunDecoder {
                     after: previousAt
                 )
                 previousAt = at
-                out[i] = ReadingRecord(
-                    series: UInt32(truncatingIfNeeded: number),
-                    traits: traits,
-                    at: at,
-                    value: value,
-                    span: 0,
-                    receivedAt: ReadingDraft.absentInstant
-                )
+                take(i, UInt32(truncatingIfNeeded: number), at, value)
             }
             return true
         }

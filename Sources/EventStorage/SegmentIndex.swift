@@ -179,19 +179,15 @@ struct SegmentIndexBuilder {
     }
 
     mutating func add(_ run: UnsafeBufferPointer<ReadingRecord>) {
-        guard let first = run.first else { return }
-        var (earliest, latest) = (first.at, first.at)
-        var (lowest, highest) = (first.series, first.series)
-        for reading in run {
-            earliest = min(earliest, reading.at &- reading.span, reading.at)
-            latest = max(latest, reading.at)
-            lowest = min(lowest, reading.series)
-            highest = max(highest, reading.series)
-        }
-        self.earliest = min(self.earliest, earliest)
-        self.latest = max(self.latest, latest)
+        if !run.isEmpty { add(BlockBounds.Readings(run)) }
+    }
+
+    /// Adds readings of the block added last.
+    mutating func add(_ run: BlockBounds.Readings) {
+        earliest = min(earliest, run.readAt.lowerBound)
+        latest = max(latest, run.readAt.upperBound)
         kinds |= 1
-        blocks[blocks.count - 1].add(readAt: earliest...latest, series: lowest...highest)
+        blocks[blocks.count - 1].add(run)
     }
 
     mutating func add(_ event: MeterEvent, segment: borrowing SegmentDictionary) {

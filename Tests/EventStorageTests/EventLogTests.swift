@@ -235,9 +235,9 @@ struct EventLogTests {
             devices: [0, 4, 5, 300_000]
         )
         var defining = BlockBounds(defines: true)
-        defining.add(readAt: -5...6, series: 3...300_000)
+        defining.add(BlockBounds.Readings(readAt: -5...6, series: 3...300_000))
         var late = BlockBounds(defines: false)
-        late.add(readAt: Int64.min...Int64.max, series: 0...1)
+        late.add(BlockBounds.Readings(readAt: Int64.min...Int64.max, series: 0...1))
         late.hasEvents = true
         for blocks in [[], [defining, BlockBounds(defines: false), late, defining]] {
             index.blocks = blocks

@@ -81,6 +81,43 @@ struct NewsTests {
     }
 
     @Test(arguments: 0..<8 as Range<UInt64>)
+    func `of the segment that is being written are the same by its index`(_ seed: UInt64) throws {
+        let log = try log(seed, sealedIndexByteCount: 4 << 10)
+        for _ in 0..<20 {
+            var batch = EventBatch()
+            for _ in 0..<120 { batch.readings.append(log.items.reading()) }
+            try log.append(batch)
+        }
+        let active = log.writer.activeFirstPosition
+        let index = try #require(log.writer.activeIndex)
+        var (found, wanted) = (News(), News())
+        let known = try log.reader().directory(through: Position(active.rawValue - 1))
+        var directory = known
+        try log.reader().forEachBlock(from: active) { block in
+            try wanted.take(block, segment: active.rawValue, &directory)
+            return .proceed
+        }
+        directory = known
+        let head = log.writer.head
+        try log.reader().forEachBlock(from: active, through: head, active: index, bringing: { _ in .beginnings }) {
+            try found.take($0, segment: active.rawValue, &directory)
+        }
+        #expect(found.events == wanted.events)
+        #expect(found.beginnings == wanted.beginnings)
+        #expect(found.counts == wanted.counts)
+        #expect(found.blockCount <= wanted.blockCount)
+        var blockCount = 0
+        try log.reader().forEachBlock(
+            from: active,
+            through: head,
+            active: index,
+            bringing: { $0.added == DefinitionCounts() ? .none : .beginnings },
+            { _ in blockCount += 1 }
+        )
+        #expect(blockCount == (index.added == DefinitionCounts() ? 0 : found.blockCount))
+    }
+
+    @Test(arguments: 0..<8 as Range<UInt64>)
     func `of a segment that defines nothing new may be its events alone, or nothing`(_ seed: UInt64) throws {
         let log = try log(seed, sealedIndexByteCount: 4 << 10)
         var events: [UInt64: MeterEvent] = [:]

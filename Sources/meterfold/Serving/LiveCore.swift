@@ -92,10 +92,10 @@ final class LiveCore: Sendable {
             head: head,
             follower: follower
         )
-        // The views are folded on their own thread while this one reads what decides about acceptance.
-        projector.start()
         var admission = try Admission.replay(writer, zones: zones)
         admission.deviceLimit = configuration.deviceLimit
+        // Not sooner: what is read before readings are accepted keeps the cores busy.
+        projector.start()
         // Safety: the writer is kept beside it only to be closed once the intake's thread has ended.
         nonisolated(unsafe) let live = LiveIntake(
             writer: writer,

@@ -110,7 +110,8 @@ struct Server {
         services += try httpServices(core, access, views, metrics, tls, loops, announcement)
         services.append(ListenerService(listener: listener, bound: .seconds(settings.drainSeconds)))
         var group = ServiceGroupConfiguration(
-            services: services,
+            // Where no name is given, all that a service holds is printed for one.
+            services: services.map { .init(service: $0, serviceName: "\(type(of: $0))") },
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
