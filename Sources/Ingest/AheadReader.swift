@@ -10,6 +10,9 @@ package import Telegrams
 package final class AheadReader: @unchecked Sendable {
     /// Batches that are decoded ahead; each is of at most `InputReader.chunkByteCount` bytes.
     static let maximumAheadCount = 3
+    /// How long nothing must come for an input to have paused: who writes to a pipe at our own speed often has nothing
+    /// in it, and what is appended in small pieces takes more bytes and more syncs.
+    private static let pauseMilliseconds: CInt = 5
 
     /// A batch with all that is needed to take it in.
     private struct Portion {
@@ -59,7 +62,7 @@ package final class AheadReader: @unchecked Sendable {
     /// How many bytes of the source were read for them.
     package var readByteCount: UInt64 { current.readByteCount }
 
-    /// Whether nothing more lay ready in the source when the last batch was read.
+    /// Whether the source paused behind the last batch: it is to be made durable without waiting for more.
     package var mayWait: Bool { current.mayWait }
 
     /// Replaces what is in `batch` by what comes next.
@@ -117,7 +120,7 @@ package final class AheadReader: @unchecked Sendable {
             counts = (reader.names.devices.count, reader.names.registers.count)
             portion.lineCount = reader.lineCount
             portion.readByteCount = source.readByteCount
-            portion.mayWait = !source.hasMoreNow
+            portion.mayWait = !source.hasMore(withinMilliseconds: AheadReader.pauseMilliseconds)
             condition.withLock {
                 waiting.append(portion)
                 condition.signal()

@@ -42,6 +42,9 @@ package final class InputSource {
     /// How long an interrupt may go unnoticed.
     private static let waitMilliseconds: CInt = 200
     private static let bufferByteCount = 256 * 1024
+    private static let pipeByteCount: CInt = 1 << 20
+    /// `F_SETPIPE_SZ`, which C makes of several constants.
+    private static let setPipeByteCount: CInt = 1031
     private static let gzipMagic: [UInt8] = [0x1F, 0x8B]
     private static let lz4Magic: [UInt8] = [0x04, 0x22, 0x4D, 0x18]
 
@@ -58,6 +61,8 @@ package final class InputSource {
             throw .unreadable(source: path, reason: String(cString: strerror(errno)))
         }
         pending = .allocate(byteCount: InputSource.bufferByteCount, alignment: 16)
+        // Whoever writes to a pipe gets further ahead; of what is no pipe, or may not be so large, nothing changes.
+        _ = fcntl(descriptor, InputSource.setPipeByteCount, InputSource.pipeByteCount)
     }
 
     deinit {
@@ -110,11 +115,14 @@ package final class InputSource {
         return try read.get()
     }
 
-    /// Whether a read would not have to wait: always of a file, of a pipe while it holds bytes, and at the end.
-    package var hasMoreNow: Bool {
+    /// Whether a read need not wait longer than that: always of a file, of a pipe once it holds bytes, and at the end.
+    ///
+    /// - Parameter milliseconds: how long it is waited for.
+    /// - Returns: false where nothing came.
+    package func hasMore(withinMilliseconds milliseconds: CInt) -> Bool {
         if pendingStart < pendingEnd { return true }
         var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&request, 1, 0) != 0
+        return poll(&request, 1, milliseconds) != 0
     }
 
     private func inflate(

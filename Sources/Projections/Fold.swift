@@ -1,6 +1,7 @@
 import Billing
 package import MeterModel
 import ReadModel
+package import RecordLog
 
 /// The pure fold of the log into consumption, balances, episodes and push jobs, one event after the other.
 ///
@@ -23,7 +24,7 @@ package final class Fold {
     let outsider = DeviceFold(index: UInt32.max, name: "")
     private let outsiderSeries = SeriesFold()
     private let noName = ByteName("")
-    private let unpackedChunk = UnpackedChunk()
+    let packed: PackedChunks
     var tariffs: [ByteName: PublishedTariff] = [:]
     /// Schedules that devices share, made from `tariffs` as they are now.
     var schedules: [ScheduleKey: RateSchedule] = [:]
@@ -69,12 +70,15 @@ package final class Fold {
     ///   - asOf: what was true at this instant, as far as it is known; nil: what is known.
     ///   - supposition: what is supposed in place of what the log says.
     ///   - scope: the devices that are folded; nil: all.
+    ///   - scratch: where older readings lie; nil: in memory.
     package init(
         zones: any ZoneSource,
         asOf: Instant? = nil,
         supposing supposition: Supposition? = nil,
-        scope: DeviceScope? = nil
+        scope: DeviceScope? = nil,
+        scratch: ScratchFile? = nil
     ) {
+        packed = PackedChunks(file: scratch)
         self.zones = zones
         self.scope = scope
         self.asOf = asOf
@@ -434,7 +438,7 @@ package final class Fold {
                 registers.append(noName)
                 continue
             }
-            let fold = SeriesFold(unpackedChunk)
+            let fold = SeriesFold(packed)
             series.append(fold)
             owners.append(device)
             registers.append(ByteName(directory.registerName(ofSeries: index)))

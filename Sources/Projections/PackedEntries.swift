@@ -17,9 +17,19 @@ enum PackedEntries {
     private static let valuesAreThousands: UInt8 = 2
     private static let kindsAreAlike: UInt8 = 4
 
-    /// Appends entries to `bytes`.
+    /// How many bytes so many entries take at most.
+    static func maximumByteCount(of count: Int) -> Int {
+        1 + 2 * maximumNumberByteCount + (count - 1) * maximumStepByteCount
+    }
+
+    private static let maximumNumberByteCount = 10
+    private static let maximumStepByteCount = 3 * maximumNumberByteCount + 2
+
+    /// Packs entries into memory that has room for `maximumByteCount`.
     /// - Precondition: there is one.
-    static func pack(_ entries: UnsafeBufferPointer<SeriesEntry>, to bytes: inout ContiguousArray<UInt8>) {
+    /// - Returns: how many bytes they take.
+    static func pack(_ entries: UnsafeBufferPointer<SeriesEntry>, to start: UnsafeMutablePointer<UInt8>) -> Int {
+        var bytes = start
         let first = entries[0]
         var form = timesAreSeconds | valuesAreThousands | kindsAreAlike
         for i in 1..<max(1, entries.count) {
@@ -27,7 +37,8 @@ enum PackedEntries {
             if (entries[i].value &- entries[i - 1].value) % 1000 != 0 { form &= ~valuesAreThousands }
             if entries[i].rawWord & 0xFFFF != first.rawWord & 0xFFFF { form &= ~kindsAreAlike }
         }
-        bytes.append(form)
+        bytes.pointee = form
+        bytes += 1
         append(first.value, to: &bytes)
         append(Int64(bitPattern: first.rawWord), to: &bytes)
         let timeScale: Int64 = form & timesAreSeconds != 0 ? 1000 : 1
@@ -41,11 +52,13 @@ enum PackedEntries {
             append((entry.value &- before.value) / valueScale, to: &bytes)
             append(position &- positionStep, to: &bytes)
             if form & kindsAreAlike == 0 {
-                bytes.append(UInt8(truncatingIfNeeded: entry.rawWord))
-                bytes.append(UInt8(truncatingIfNeeded: entry.rawWord >> 8))
+                bytes[0] = UInt8(truncatingIfNeeded: entry.rawWord)
+                bytes[1] = UInt8(truncatingIfNeeded: entry.rawWord >> 8)
+                bytes += 2
             }
             (timeStep, positionStep) = (time, position)
         }
+        return bytes - start
     }
 
     /// Unpacks `count` entries that `pack` wrote at `bytes`; the first is of `firstAt`.
@@ -82,13 +95,15 @@ enum PackedEntries {
     }
 
     @inline(__always)
-    private static func append(_ number: Int64, to bytes: inout ContiguousArray<UInt8>) {
+    private static func append(_ number: Int64, to bytes: inout UnsafeMutablePointer<UInt8>) {
         var rest = UInt64(bitPattern: number << 1 ^ number >> 63)
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            bytes.pointee = UInt8(truncatingIfNeeded: rest) | 0x80
+            bytes += 1
             rest >>= 7
         }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
+        bytes.pointee = UInt8(truncatingIfNeeded: rest)
+        bytes += 1
     }
 
     @inline(__always)
@@ -103,40 +118,5 @@ enum PackedEntries {
         number |= UInt64(bytes[0]) << shift
         bytes += 1
         return Int64(bitPattern: number >> 1) ^ -Int64(bitPattern: number & 1)
-    }
-}
-
-/// The chunk of entries that was unpacked last, of whatever series: who goes through one unpacks each chunk once.
-///
-/// Invariants: `entries` are those of the chunk that `version` and `chunk` name; a version is given once.
-final class UnpackedChunk {
-    private let entries = UnsafeMutablePointer<SeriesEntry>.allocate(capacity: SeriesEntries.chunkCount)
-    private var version: UInt64 = 0
-    private var chunk = -1
-    private var lastVersion: UInt64 = 0
-
-    init() {}
-
-    deinit { entries.deallocate() }
-
-    /// A name for packed entries as they are now.
-    func makeVersion() -> UInt64 {
-        lastVersion += 1
-        return lastVersion
-    }
-
-    /// The entries of a chunk; `unpack` is called where they are not at hand. Valid until the next call.
-    @inline(__always)
-    func entries(
-        ofChunk chunk: Int,
-        version: UInt64,
-        _ unpack: (UnsafeMutablePointer<SeriesEntry>) -> Void
-    ) -> UnsafePointer<SeriesEntry> {
-        if version != self.version || chunk != self.chunk {
-            unpack(entries)
-            self.version = version
-            self.chunk = chunk
-        }
-        return UnsafePointer(entries)
     }
 }

@@ -17,8 +17,8 @@ struct RegisterSeries {
     /// How far back or ahead a drop is compared, in milliseconds.
     static let window: Int64 = 48 * Milliseconds.hour
 
-    /// - Parameter unpackedChunk: may be shared by all series of one thread.
-    init(_ unpackedChunk: UnpackedChunk = UnpackedChunk()) { entries = SeriesEntries(unpackedChunk) }
+    /// - Parameter packed: where its packed entries lie, with those of other series.
+    init(_ packed: PackedChunks = PackedChunks()) { entries = SeriesEntries(packed) }
 
     /// The index at which an entry with (at, role) stands or would stand.
     func lowerBound(at instant: Int64, role: EntryRole = .reading) -> Int {

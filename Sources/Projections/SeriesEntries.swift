@@ -5,8 +5,8 @@
 /// unpacked from there on, and more is kept unpacked until it is compacted: so history told in any order costs each
 /// reading about the same.
 ///
-/// Invariants: entries `0..<packedCount` lie in `chunks`, each of `chunkCount`, their bytes one after the other in
-/// `packed`; the others in `recent`. `version` names what is packed, and changes with it.
+/// Invariants: entries `0..<packedCount` lie in `chunks`, each of `chunkCount`; the others in `recent`. The places of
+/// the chunks in `packed` are its alone: a copy is good until the original changes, and must not be changed itself.
 struct SeriesEntries {
     static let chunkCount = 32
     /// The least that is kept unpacked.
@@ -14,20 +14,17 @@ struct SeriesEntries {
 
     private struct Chunk {
         var firstAt: Int64
-        /// Where its bytes begin.
-        var offset: Int
+        var place: PackedChunks.Place
     }
 
-    private let unpackedChunk: UnpackedChunk
+    private let packed: PackedChunks
     private var chunks: ContiguousArray<Chunk> = []
-    private var packed: ContiguousArray<UInt8> = []
     private var recent = GapArray<SeriesEntry>()
-    private var version: UInt64 = 0
     /// How many of the last entries stay unpacked when others are packed.
     private var keptCount = SeriesEntries.recentCount
 
-    /// - Parameter unpackedChunk: may be shared by all series of one thread.
-    init(_ unpackedChunk: UnpackedChunk) { self.unpackedChunk = unpackedChunk }
+    /// - Parameter packed: where those that are packed lie, with those of other series.
+    init(_ packed: PackedChunks) { self.packed = packed }
 
     private var packedCount: Int { chunks.count * SeriesEntries.chunkCount }
     var count: Int { packedCount + recent.count }
@@ -83,14 +80,16 @@ struct SeriesEntries {
         recent.remove(at: i - packedCount)
     }
 
-    mutating func removeAll() { self = SeriesEntries(unpackedChunk) }
+    mutating func removeAll() {
+        for chunk in chunks { packed.remove(chunk.place) }
+        self = SeriesEntries(packed)
+    }
 
     /// Gives back the memory that nobody needs until more entries come: late ones are over, and room ahead is empty.
     mutating func compact() {
         keptCount = SeriesEntries.recentCount
         if recent.count > SeriesEntries.chunkCount { pack(keeping: 1) }
         recent.trim()
-        packed.trim()
     }
 
     // MARK: Packing
@@ -102,15 +101,13 @@ struct SeriesEntries {
         withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: size) { chunk in
             for k in 0..<chunkCount {
                 for i in 0..<size { chunk[i] = recent[k * size + i] }
-                chunks.append(Chunk(firstAt: chunk[0].at, offset: packed.count))
-                PackedEntries.pack(UnsafeBufferPointer(chunk), to: &packed)
+                chunks.append(Chunk(firstAt: chunk[0].at, place: packed.add(UnsafeBufferPointer(chunk))))
             }
         }
         var rest: ContiguousArray<SeriesEntry> = []
         rest.reserveCapacity(leastCount + size)
         for i in chunkCount * size..<recent.count { rest.append(recent[i]) }
         recent = GapArray(rest)
-        version = unpackedChunk.makeVersion()
     }
 
     /// Unpacks every chunk from that of an entry on.
@@ -119,33 +116,23 @@ struct SeriesEntries {
         let first = i / size
         var entries: ContiguousArray<SeriesEntry> = []
         entries.reserveCapacity(2 * (count - first * size))
-        for k in first..<chunks.count {
-            for entry in UnsafeBufferPointer(start: unpackedEntries(ofChunk: k), count: size) { entries.append(entry) }
+        for chunk in chunks[first...] {
+            entries.append(contentsOf: UnsafeBufferPointer(start: self.entries(of: chunk), count: size))
+            packed.remove(chunk.place)
         }
         for k in 0..<recent.count { entries.append(recent[k]) }
-        packed.removeLast(packed.count - chunks[first].offset)
         chunks.removeLast(chunks.count - first)
         recent = GapArray(entries)
-        version = unpackedChunk.makeVersion()
         keptCount = max(keptCount, 2 * recent.count)
     }
 
     private func unpacked(_ i: Int) -> SeriesEntry {
-        unpackedEntries(ofChunk: i / SeriesEntries.chunkCount)[i % SeriesEntries.chunkCount]
+        let (k, offset) = i.quotientAndRemainder(dividingBy: SeriesEntries.chunkCount)
+        return entries(of: chunks[k])[offset]
     }
 
-    private func unpackedEntries(ofChunk k: Int) -> UnsafePointer<SeriesEntry> {
-        unpackedChunk.entries(ofChunk: k, version: version) { out in
-            packed.withUnsafeBufferPointer { bytes in
-                guard let start = bytes.baseAddress else { return }
-                PackedEntries.unpack(
-                    start + chunks[k].offset,
-                    count: SeriesEntries.chunkCount,
-                    firstAt: chunks[k].firstAt,
-                    into: out
-                )
-            }
-        }
+    private func entries(of chunk: Chunk) -> UnsafePointer<SeriesEntry> {
+        packed.entries(of: chunk.place, firstAt: chunk.firstAt)
     }
 }
 

@@ -48,8 +48,8 @@ final class SeriesFold {
     var isWritten = false
     var isQueued = false
 
-    /// - Parameter unpackedChunk: may be shared by all series of one thread.
-    init(_ unpackedChunk: UnpackedChunk = UnpackedChunk()) { register = RegisterSeries(unpackedChunk) }
+    /// - Parameter packed: where its packed entries lie, with those of other series.
+    init(_ packed: PackedChunks = PackedChunks()) { register = RegisterSeries(packed) }
 
     var segments: MeterSegments { register.segments }
 

@@ -26,17 +26,19 @@ package final class ViewProjector {
     ///   - scope: the devices that are folded, and whose rows are written; nil: all. The store has all rows of the
     ///     others, or is asked for none.
     ///   - gatherCapacity: how many readings may wait to be folded device by device.
+    ///   - scratch: where the fold's older readings lie; nil: in memory.
     package init(
         store: ViewStore,
         zones: any ZoneSource,
         asOf: Instant? = nil,
         supposing supposition: Supposition? = nil,
         scope: DeviceScope? = nil,
-        gatherCapacity: Int = ViewProjector.usualGatherCapacity
+        gatherCapacity: Int = ViewProjector.usualGatherCapacity,
+        scratch: ScratchFile? = nil
     ) {
         self.store = store
         self.zones = zones
-        fold = Fold(zones: zones, asOf: asOf, supposing: supposition, scope: scope)
+        fold = Fold(zones: zones, asOf: asOf, supposing: supposition, scope: scope, scratch: scratch)
         pipeline = FoldPipeline(fold, capacity: gatherCapacity)
     }
 
@@ -147,6 +149,9 @@ package final class ViewProjector {
         }
         foldGathered(directory: directory)
     }
+
+    /// Gives back the memory through which the fold's scratch file was looked at.
+    package func giveBackMemory() { fold.packed.giveBackMemory() }
 
     /// Says that the store already shows everything folded so far.
     package func assumeWritten() { fold.assumeWritten() }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Backups
 import Glibc
 import MeterModel
+import RecordLog
 
 /// Where everything of one installation lies.
 struct DataDirectory {
@@ -12,6 +13,9 @@ struct DataDirectory {
     var quarantine: String { "\(path)/quarantine" }
     var configuration: String { "\(path)/meterfold.yaml" }
     var lock: String { "\(path)/lock" }
+
+    /// A file on its disk for what a fold keeps no longer than the process lives; nil where there can be none.
+    func makeScratch() -> ScratchFile? { ScratchFile(in: path) }
 
     /// Makes the directory and its parts where they are missing.
     ///

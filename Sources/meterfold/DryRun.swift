@@ -29,7 +29,7 @@ final class DryRun {
         try directory.require()
         self.scope = scope
         before = try ViewStore.inMemory(hours: false)
-        let projector = ViewProjector(store: before, zones: zones, scope: scope)
+        let projector = ViewProjector(store: before, zones: zones, scope: scope, scratch: directory.makeScratch())
         var admission = Admission(zones: zones)
         let progress = Progress("reading the log", total: nil, unit: "events")
         let known = try projector.fold(EventLogReader(directory: directory.path)) { block, known in

@@ -153,7 +153,7 @@ final class Engine {
             zones: zones
         )
         self.store = store
-        projector = ViewProjector(store: store, zones: zones)
+        projector = ViewProjector(store: store, zones: zones, scratch: directory.makeScratch())
     }
 
     /// Whether the views show the whole log. (Those cut by another time-zone database are made anew when opened.)
@@ -189,7 +189,7 @@ final class Engine {
     /// As `load`, of some devices alone, where the views show the whole log.
     private func load(_ scope: DeviceScope) throws {
         guard let store else { return }
-        let projector = ViewProjector(store: store, zones: zones, scope: scope)
+        let projector = ViewProjector(store: store, zones: zones, scope: scope, scratch: directory.makeScratch())
         let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")
         let reader = try EventLogReader(directory: directory.path)
         let known = try projector.fold(reader, through: writer.head) { block, known in

@@ -65,7 +65,7 @@ struct LawVerification {
         into store: ViewStore,
         _ zones: FoundationZoneSource
     ) throws -> ViewProjector {
-        let projector = ViewProjector(store: store, zones: zones)
+        let projector = ViewProjector(store: store, zones: zones, scratch: directory.makeScratch())
         guard last > .origin else { return projector }
         let progress = Progress("checking the laws", total: last.rawValue, unit: "events")
         let reader = try EventLogReader(directory: directory.path)

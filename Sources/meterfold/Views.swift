@@ -167,7 +167,13 @@ enum Views {
         scope: DeviceScope? = nil,
         progress: Progress? = nil
     ) throws -> Position {
-        let projector = ViewProjector(store: store, zones: zones, asOf: asOf, scope: scope)
+        let projector = ViewProjector(
+            store: store,
+            zones: zones,
+            asOf: asOf,
+            scope: scope,
+            scratch: directory.makeScratch()
+        )
         _ = try projector.fold(EventLogReader(directory: directory.path), through: last) { block, _ in
             progress?.advance(to: block.lastPosition.rawValue)
         }

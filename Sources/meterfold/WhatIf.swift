@@ -79,7 +79,12 @@ struct WhatIf {
     }
 
     private func fold(into store: ViewStore, _ supposition: Supposition, _ zones: any ZoneSource) throws -> Position {
-        let projector = ViewProjector(store: store, zones: zones, supposing: supposition)
+        let projector = ViewProjector(
+            store: store,
+            zones: zones,
+            supposing: supposition,
+            scratch: directory.makeScratch()
+        )
         let progress = Progress("folding", total: nil, unit: "events")
         var known = SeriesDirectory()
         try EventLogReader(directory: directory.path).forEachBlock(from: Position(1), through: through) { block in

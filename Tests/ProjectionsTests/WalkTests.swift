@@ -125,6 +125,9 @@ private struct WalkTrial {
 
     private func fault(_ before: [MeteredInterval]) -> String? {
         var whole = series
+        // A copy shares its packed entries, which it must not change.
+        whole.entries = SeriesEntries(PackedChunks())
+        for i in 0..<series.entries.count { whole.entries.append(series.entries[i]) }
         var ignored = IntervalChange()
         whole.reconsider(&ignored) { _ in }
         for i in 0..<series.entries.count where series.entries[i].status != whole.entries[i].status {

@@ -86,7 +86,7 @@ final class LiveCore: Sendable {
         feed = FeedRing(capacity: LiveCore.feedCapacity, from: checkpoint)
         follower = LiveFollower(feed: feed, logger: logger, onFailure: { failures.note($0) })
         projector = LiveProjector(
-            ViewProjector(store: store, zones: zones),
+            ViewProjector(store: store, zones: zones, scratch: directory.makeScratch()),
             reader: try EventLogReader(directory: directory.path),
             checkpoint: checkpoint,
             head: head,

@@ -33,7 +33,11 @@ struct LiveRebuild {
     private static func rebuild(_ core: LiveCore, _ path: String) throws -> RebuildReport {
         let begun = try ViewStore.begin(path: path, hours: core.configuration.keepsHours)
         // Safety: used by one thread at a time: this one until the projector's takes over while this one waits.
-        nonisolated(unsafe) let projector = ViewProjector(store: begun, zones: core.zones)
+        nonisolated(unsafe) let projector = ViewProjector(
+            store: begun,
+            zones: core.zones,
+            scratch: core.directory.makeScratch()
+        )
         nonisolated(unsafe) let reader = try EventLogReader(directory: core.directory.path)
         nonisolated(unsafe) var known = try projector.fold(reader, through: core.intake.durablePosition)
         try projector.commit(chain: reader.chain.bytes)

@@ -22,6 +22,7 @@ struct MemoryTrimming: Service {
                 let open = listener.figures.openCount
                 most = max(most, open)
                 if position == last, position != trimmed || open < most / 2 {
+                    try? await projector.perform { projector, _ in projector.giveBackMemory() }
                     Memory.giveBack()
                     (trimmed, most) = (position, open)
                 }
