@@ -63,7 +63,7 @@ let modules: [Target] = [
     // Pure folds, and the runner that commits rows, outbox and checkpoint in one transaction.
     .target(
         name: "Projections",
-        dependencies: ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel"],
+        dependencies: ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C"],
         swiftSettings: foldSettings
     ),
     // Files and stdin into batches, batches into the log, refused lines into quarantine.
@@ -209,7 +209,7 @@ let tests: [Target] = [
         name: "ProjectionsTests",
         dependencies: [
             "Projections", "Billing", "ReadModel", "EventStorage", "RecordLog", "Admission", "Telegrams", "MeterModel",
-            "TimeZones", "ReferenceFold", "OracleRows", "SharedFiles", "TestStage",
+            "TimeZones", "ReferenceFold", "OracleRows", "SharedFiles", "TestStage", "CCRC32C",
         ],
         swiftSettings: settings
     ),

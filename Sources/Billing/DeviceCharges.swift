@@ -7,8 +7,9 @@ package import MeterModel
 /// intervals that meet several prices are held apart in `wide`, between their bounds until `resolve` works them out.
 package struct DeviceCharges: Sendable {
     package private(set) var schedule: RateSchedule
-    private var narrow = Money.zero
-    private var wide: [MeteredInterval: ChargeBounds] = [:]
+    /// What the intervals cost that are not held apart, tiers apart.
+    package private(set) var narrow = Money.zero
+    package private(set) var wide: [MeteredInterval: ChargeBounds] = [:]
     private var wideBounds = ChargeBounds.zero
     package private(set) var tiers = TierCounts()
     package private(set) var standing = Money.zero
@@ -16,6 +17,23 @@ package struct DeviceCharges: Sendable {
     package private(set) var standingDays: ClosedRange<Int>?
 
     package init(_ schedule: RateSchedule = .none) { self.schedule = schedule }
+
+    /// What was charged before under the same schedule; standing charges are still to be set.
+    package init(
+        _ schedule: RateSchedule,
+        narrow: Money,
+        wide: [MeteredInterval: ChargeBounds],
+        tiers: TierCounts
+    ) {
+        self.schedule = schedule
+        self.narrow = narrow
+        self.wide = wide
+        for bounds in wide.values {
+            wideBounds.low.units &+= bounds.low.units
+            wideBounds.high.units &+= bounds.high.units
+        }
+        self.tiers = tiers
+    }
 
     /// All charges, tax included.
     package var bounds: ChargeBounds {

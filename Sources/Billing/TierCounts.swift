@@ -6,22 +6,41 @@ package import MeterModel
 /// holds; each piece's `cost` is what its quantity adds at the steps it meets, given the quantity of its tier period
 /// before it; `total` is their sum. Tax is included.
 package struct TierCounts: Sendable {
-    struct Piece: Sendable {
-        var start: Int64
-        var end: Int64
+    /// A part of a local month.
+    package struct Piece: Sendable {
+        package var start: Int64
+        package var end: Int64
         /// Months since year 0.
-        var month: Int32
-        var window: Int
+        package var month: Int32
+        package var window: Int
         /// mWh or mL.
-        var quantity: Int128 = 0
+        package var quantity: Int128 = 0
         /// Money units.
-        var cost: Int128 = 0
+        package var cost: Int128 = 0
+
+        package init(start: Int64, end: Int64, month: Int32, window: Int, quantity: Int128 = 0, cost: Int128 = 0) {
+            self.start = start
+            self.end = end
+            self.month = month
+            self.window = window
+            self.quantity = quantity
+            self.cost = cost
+        }
     }
 
-    private(set) var pieces: ContiguousArray<Piece> = []
+    package private(set) var pieces: ContiguousArray<Piece> = []
     package private(set) var total = Money.zero
 
     package init() {}
+
+    /// What was counted before under the same schedule; nil where it has no such window.
+    package init?(_ pieces: ContiguousArray<Piece>, _ schedule: RateSchedule) {
+        for piece in pieces {
+            guard schedule.windows.indices.contains(piece.window) else { return nil }
+            total.units &+= piece.cost
+        }
+        self.pieces = pieces
+    }
 
     /// Counts an interval, or with a negative sign takes it back.
     @inline(__always)

@@ -5,9 +5,10 @@
 package struct DeviceDeclaration: Hashable, Sendable {
     /// Nil until the device is registered.
     package private(set) var utility: Utility?
-    private var declaredUnit: Unit?
-    private var declaredRegister: String?
-    private var firstRegister: String?
+    package private(set) var declaredUnit: Unit?
+    package private(set) var declaredRegister: String?
+    /// That of the first event that named one.
+    package private(set) var firstRegister: String?
     package private(set) var timezone: String?
     package private(set) var multiplier: ExactDecimal?
     /// mWh or mL, by the unit that held when it was declared; per hour for `maxRateMilli`.
@@ -22,6 +23,33 @@ package struct DeviceDeclaration: Hashable, Sendable {
     package static let defaultGapAfterMilliseconds: Int64 = 6 * Milliseconds.hour
 
     package init() {}
+
+    /// What was known of a device before, all of it.
+    package init(
+        utility: Utility?,
+        declaredUnit: Unit?,
+        declaredRegister: String?,
+        firstRegister: String?,
+        timezone: String?,
+        multiplier: ExactDecimal?,
+        modulusMilli: Int64?,
+        maxRateMilli: Int64?,
+        gapAfterMilliseconds: Int64?,
+        account: String?,
+        dimension: Dimension?
+    ) {
+        self.utility = utility
+        self.declaredUnit = declaredUnit
+        self.declaredRegister = declaredRegister
+        self.firstRegister = firstRegister
+        self.timezone = timezone
+        self.multiplier = multiplier
+        self.modulusMilli = modulusMilli
+        self.maxRateMilli = maxRateMilli
+        self.gapAfterMilliseconds = gapAfterMilliseconds
+        self.account = account
+        self.dimension = dimension
+    }
 
     package var isRegistered: Bool { utility != nil }
 

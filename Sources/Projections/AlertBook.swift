@@ -8,7 +8,7 @@ import ReadModel
 /// one for each device: what most of them have alike they share.
 struct AlertBook {
     /// A rule as it was set.
-    private final class Terms: Sendable {
+    final class Terms: Sendable {
         let rule: AlertRule
         let name: ByteName
         /// Exact values in money units.
@@ -23,6 +23,9 @@ struct AlertBook {
         }
 
         static let zero = Terms(.zero)
+
+        /// Such as many devices may share.
+        static func of(_ rule: AlertRule) -> Terms { rule == .zero ? .zero : Terms(rule) }
     }
 
     private struct RuleState {
@@ -242,5 +245,74 @@ struct AlertBook {
             guard episode.lastReminder < reminders.count else { continue }
             nextReminderAt = min(nextReminderAt, crossedAt + reminders[Int(episode.lastReminder)])
         }
+    }
+}
+
+// MARK: Snapshots
+
+extension AlertBook {
+    /// Whether nothing was ever set and no episode began, as of most devices.
+    private var isInitial: Bool {
+        rules.count == 1 && rules[0].terms.rule == .zero && rules[0].openEpisode == nil && episodes.isEmpty
+    }
+
+    func write(to out: SnapshotWriter) throws(SnapshotFault) {
+        guard unwritten.isEmpty else { throw SnapshotFault("episodes are still to be written") }
+        out.flag(isInitial)
+        if isInitial { return }
+        out.count(rules.count)
+        for state in rules {
+            out.rule(state.terms.rule)
+            out.count(state.openEpisode.map { $0 + 1 } ?? 0)
+        }
+        out.count(episodes.count)
+        for episode in episodes {
+            out.word(episode.row.rule)
+            out.zigzag(episode.row.episode)
+            out.position(episode.row.position)
+            out.optional(episode.row.crossedAt, out.instant)
+            out.money(episode.row.balanceBefore)
+            out.money(episode.row.balanceAfter)
+            out.optional(episode.row.cleared) { cleared in
+                out.position(cleared.position)
+                out.optional(cleared.at, out.instant)
+            }
+            out.flag(episode.hasCrossedJob)
+            out.count(Int(episode.lastReminder))
+        }
+    }
+
+    init(from reader: SnapshotReader, device: UInt32) throws(SnapshotFault) {
+        if try reader.flag() { return }
+        rules = []
+        for _ in 0..<(try reader.count()) {
+            let terms = try reader.rule()
+            let open = try reader.index(below: Int(Int32.max))
+            rules.append(RuleState(terms: terms, openEpisode: open == 0 ? nil : open - 1))
+        }
+        for _ in 0..<(try reader.count()) {
+            let row = EpisodeRow(
+                deviceID: device,
+                rule: try reader.word(),
+                episode: try reader.zigzag(),
+                position: try reader.position(),
+                crossedAt: try reader.optional(reader.instant),
+                balanceBefore: try reader.money(),
+                balanceAfter: try reader.money(),
+                cleared: try AlertBook.clearing(from: reader)
+            )
+            let hasCrossedJob = try reader.flag()
+            let lastReminder = Int32(try reader.index(below: Int(Int32.max)))
+            episodes.append(Episode(row: row, hasCrossedJob: hasCrossedJob, lastReminder: lastReminder))
+        }
+        for state in rules {
+            guard state.openEpisode ?? -1 < episodes.count else { throw reader.malformed("an open episode") }
+        }
+        refresh()
+    }
+
+    private static func clearing(from reader: SnapshotReader) throws(SnapshotFault) -> EpisodeRow.Clearing? {
+        guard try reader.flag() else { return nil }
+        return EpisodeRow.Clearing(position: try reader.position(), at: try reader.optional(reader.instant))
     }
 }

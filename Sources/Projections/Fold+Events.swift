@@ -228,7 +228,7 @@ extension Fold {
     }
 
     /// The schedule of these assignments, one for all devices that have them.
-    private func schedule(of assignments: [DeviceFold.Assignment], zone: ZoneRules) -> RateSchedule {
+    func schedule(of assignments: [DeviceFold.Assignment], zone: ZoneRules) -> RateSchedule {
         let key = ScheduleKey(zone: ByteName(zone.name), assignments: assignments)
         if let schedule = schedules[key] { return schedule }
         let schedule = RateSchedule(

@@ -191,3 +191,54 @@ struct IntervalSeries {
         }
     }
 }
+
+// MARK: Snapshots
+
+extension IntervalSeries.Key: Comparable {
+    static func < (a: IntervalSeries.Key, b: IntervalSeries.Key) -> Bool { (a.start, a.end) < (b.start, b.end) }
+}
+
+extension IntervalSeries {
+    func write(to out: SnapshotWriter) {
+        out.count(entries.count)
+        // An interval begins where the one before it ends, as a rule, and is as long.
+        var before = Entry(start: 0, end: 0, value: 0, position: 0, quality: 0, stands: false)
+        for i in 0..<entries.count {
+            let entry = entries[i]
+            out.zigzag(entry.start &- before.end)
+            out.zigzag((entry.end &- entry.start) &- (before.end &- before.start))
+            out.zigzag(entry.value)
+            out.zigzag(Int64(bitPattern: entry.position &- before.position))
+            out.byte(entry.quality << 1 | (entry.stands ? 1 : 0))
+            before = entry
+        }
+        out.count(contested.count)
+        for (key, candidates) in contested.sorted(by: { $0.key < $1.key }) {
+            out.zigzag(key.start)
+            out.zigzag(key.end)
+            candidates.write(to: out)
+        }
+    }
+
+    init(from reader: SnapshotReader) throws(SnapshotFault) {
+        let count = try reader.count()
+        var read: ContiguousArray<Entry> = []
+        read.reserveCapacity(count)
+        var entry = Entry(start: 0, end: 0, value: 0, position: 0, quality: 0, stands: false)
+        for _ in 0..<count {
+            let length = entry.end &- entry.start
+            entry.start = entry.end &+ (try reader.zigzag())
+            entry.end = entry.start &+ length &+ (try reader.zigzag())
+            entry.value = try reader.zigzag()
+            entry.position &+= UInt64(bitPattern: try reader.zigzag())
+            let bits = try reader.byte()
+            (entry.quality, entry.stands) = (bits >> 1, bits & 1 == 1)
+            read.append(entry)
+        }
+        entries = GapArray(read)
+        for _ in 0..<(try reader.count()) {
+            let key = Key(start: try reader.zigzag(), end: try reader.zigzag())
+            contested[key] = try ReadingCandidates(from: reader)
+        }
+    }
+}

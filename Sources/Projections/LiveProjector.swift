@@ -11,6 +11,8 @@ import Synchronization
 /// waits, but not before `shortPace`, or half the last commit's time; and once nothing more came for `quietTime`, for
 /// then nobody needs the processor.
 ///
+/// Now and then it keeps its fold beside the views, and begins from there: a start folds no more than what came since.
+///
 /// Invariants: `projector`, `reader` and `directory` are touched by the thread alone; `committed` is what the store's
 /// checkpoint says; after `failure` nothing is folded.
 // Safety: what can change is behind `condition` or atomic; the rest is the thread's own.
@@ -52,6 +54,7 @@ package final class LiveProjector: @unchecked Sendable {
     private let reader: EventLogReader
     private var directory = SeriesDirectory()
     private let follower: any ProjectionFollowing
+    private let snapshots: FoldSnapshots?
     private let condition = NSCondition()
     private var head: Position
     private var works: [Work] = []
@@ -74,12 +77,14 @@ package final class LiveProjector: @unchecked Sendable {
     ///   - reader: of the log.
     ///   - checkpoint: the store's.
     ///   - head: a durable position, not before the checkpoint.
+    ///   - snapshots: where its fold is kept for the next start; nil: nowhere.
     ///   - follower: is told.
     package init(
         _ projector: sending ViewProjector,
         reader: sending EventLogReader,
         checkpoint: Position,
         head: Position,
+        snapshots: sending FoldSnapshots? = nil,
         follower: any ProjectionFollowing
     ) {
         committedPosition = Atomic(checkpoint.rawValue)
@@ -88,6 +93,7 @@ package final class LiveProjector: @unchecked Sendable {
         quietUntil = head
         self.projector = projector
         self.reader = reader
+        self.snapshots = snapshots
         self.follower = follower
     }
 
@@ -276,17 +282,23 @@ package final class LiveProjector: @unchecked Sendable {
     /// Whether it is to end, whatever is left to be folded.
     private var isOverdue: Bool { condition.withLock { stopDeadline }.map { $0 <= .now } ?? false }
 
-    /// Folds what the views show already.
+    /// Folds what the views show already, from where its fold was kept.
     private func load() throws {
         let checkpoint = committed
+        if let kept = snapshots?.load(upTo: checkpoint, scratch: projector.scratch) {
+            projector.begin(with: kept.fold)
+            directory = kept.directory
+            foldedPosition.store(projector.position.rawValue, ordering: .releasing)
+        }
         while projector.position < checkpoint, !condition.withLock({ isStopping }) {
             try fold(through: checkpoint, atMost: LiveProjector.loadStepCount) {
                 !self.condition.withLock { self.isStopping }
             }
         }
-        if projector.position >= checkpoint { projector.assumeWritten() }
         projector.fold.untoldJobs = []
+        if projector.position >= checkpoint { projector.assumeWritten() }
         hasLoadedOnce.store(true, ordering: .releasing)
+        if projector.position >= checkpoint { snapshots?.keep(projector, directory) }
     }
 
     private func follow() throws {
@@ -321,7 +333,10 @@ package final class LiveProjector: @unchecked Sendable {
                 urgentPause = max(LiveProjector.shortPace, duration / 2)
                 pause = max(LiveProjector.pace, duration > LiveProjector.longCommit ? duration * 2 : duration)
             }
-            if isLast { return }
+            if isLast {
+                snapshots?.keep(projector, directory, .end(by: condition.withLock { stopDeadline }))
+                return
+            }
         }
     }
 
@@ -375,6 +390,7 @@ package final class LiveProjector: @unchecked Sendable {
             return reached
         }
         for waiter in reached { waiter.continuation.resume() }
+        snapshots?.keep(projector, directory)
     }
 
     private func runWorksUntilStopped() {

@@ -134,3 +134,66 @@ struct MeterSegments {
         return delta >= 0 && delta * 10 <= Int128(modulus) ? Int64(delta) : nil
     }
 }
+
+// MARK: Snapshots
+
+extension MeterSegments {
+    /// Whether nothing is declared, exchanged or corrected, as of most series.
+    private var isPlain: Bool {
+        exchanges.isEmpty && multipliers.isEmpty && declaredModulus == nil && laterExchanges == nil && maxRate == nil
+    }
+
+    func write(to out: SnapshotWriter) {
+        out.flag(isPlain)
+        if isPlain { return }
+        out.count(exchanges.count)
+        for exchange in exchanges {
+            out.zigzag(exchange.at)
+            out.zigzag(exchange.finalValue)
+            out.zigzag(exchange.initialValue)
+            out.varint(exchange.position)
+            out.optional(exchange.multiplierThousandths, out.zigzag)
+            out.optional(exchange.modulus, out.zigzag)
+        }
+        out.count(multipliers.count)
+        for telling in multipliers {
+            out.zigzag(telling.anchor)
+            out.zigzag(telling.value)
+            out.varint(telling.position)
+        }
+        out.optional(declaredModulus, out.zigzag)
+        out.optional(laterExchanges) { range in
+            out.zigzag(range.lowerBound)
+            out.zigzag(range.upperBound)
+        }
+        out.optional(maxRate, out.zigzag)
+    }
+
+    init(from reader: SnapshotReader) throws(SnapshotFault) {
+        if try reader.flag() { return }
+        for _ in 0..<(try reader.count()) {
+            exchanges.append(
+                Exchange(
+                    at: try reader.zigzag(),
+                    finalValue: try reader.zigzag(),
+                    initialValue: try reader.zigzag(),
+                    position: try reader.varint(),
+                    multiplierThousandths: try reader.optional(reader.zigzag),
+                    modulus: try reader.optional(reader.zigzag)
+                )
+            )
+        }
+        for _ in 0..<(try reader.count()) {
+            let (anchor, value) = (try reader.zigzag(), try reader.zigzag())
+            multipliers.append(Telling(anchor: anchor, value: value, position: try reader.varint()))
+        }
+        declaredModulus = try reader.optional(reader.zigzag)
+        if try reader.flag() {
+            let (first, last) = (try reader.zigzag(), try reader.zigzag())
+            guard first <= last else { throw reader.malformed("exchanges that end before they begin") }
+            laterExchanges = first...last
+        }
+        maxRate = try reader.optional(reader.zigzag)
+        settle()
+    }
+}

@@ -37,3 +37,31 @@ struct MoneyBook {
         return [former.at, entry.at]
     }
 }
+
+// MARK: Snapshots
+
+extension MoneyBook {
+    func write(to out: SnapshotWriter) {
+        out.count(entries.count)
+        let ordered = entries.sorted { a, b in
+            (a.key.kind.rawValue, a.key.provider, a.key.reference)
+                < (b.key.kind.rawValue, b.key.provider, b.key.reference)
+        }
+        for (key, entry) in ordered {
+            out.word(key.kind.rawValue)
+            out.word(key.provider.text)
+            out.text(key.reference.text)
+            out.zigzag(entry.at)
+            out.money(entry.amount)
+        }
+    }
+
+    init(from reader: SnapshotReader) throws(SnapshotFault) {
+        for _ in 0..<(try reader.count()) {
+            guard let kind = LedgerKind(rawValue: try reader.word()) else { throw reader.malformed("a kind of money") }
+            let key = Key(kind: kind, provider: ByteName(try reader.word()), reference: ByteName(try reader.text()))
+            let at = try reader.zigzag()
+            _ = add(key, Entry(at: at, amount: try reader.money()))
+        }
+    }
+}

@@ -62,11 +62,27 @@ final class PackedChunks {
     func add(_ chunk: UnsafeBufferPointer<SeriesEntry>) -> Place {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PackedChunks.maximumByteCount) { bytes in
             guard let start = bytes.baseAddress else { preconditionFailure("no room for a chunk") }
-            let byteCount = PackedEntries.pack(chunk, to: start)
-            let place = Place(unit: takeUnits(PackedChunks.unitCount(ofBytes: byteCount)), byteCount: byteCount)
-            pointer(to: place).copyMemory(from: start, byteCount: byteCount)
-            return place
+            return add(UnsafeRawBufferPointer(start: start, count: PackedEntries.pack(chunk, to: start)))
         }
+    }
+
+    /// Takes a chunk that is packed; nil where it is none, by its bytes.
+    func add(packed bytes: UnsafeRawBufferPointer) -> Place? {
+        guard bytes.count <= PackedChunks.maximumByteCount,
+            PackedEntries.areWhole(bytes.bindMemory(to: UInt8.self), count: SeriesEntries.chunkCount)
+        else { return nil }
+        return add(bytes)
+    }
+
+    private func add(_ bytes: UnsafeRawBufferPointer) -> Place {
+        let place = Place(unit: takeUnits(PackedChunks.unitCount(ofBytes: bytes.count)), byteCount: bytes.count)
+        if let start = bytes.baseAddress { pointer(to: place).copyMemory(from: start, byteCount: bytes.count) }
+        return place
+    }
+
+    /// A chunk as it is packed. Valid until the next call of any kind.
+    func bytes(of place: Place) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: pointer(to: place), count: place.byteCount)
     }
 
     /// Forgets a chunk.

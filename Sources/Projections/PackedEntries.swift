@@ -11,7 +11,8 @@
 /// | 2 | its kind; not where bit 2 says so |
 ///
 /// Varints are zigzag, 7 bits a byte, low bits first. The first time is the chunk's own; steps in seconds or thousands
-/// where the bits say so. It is never written anywhere, and may change at any time.
+/// where the bits say so. Beside memory it lies in snapshots of the fold alone: another form is another version of
+/// these.
 enum PackedEntries {
     private static let timesAreSeconds: UInt8 = 1
     private static let valuesAreThousands: UInt8 = 2
@@ -90,8 +91,39 @@ enum PackedEntries {
                 kind = UInt64(bytes[0]) | UInt64(bytes[1]) << 8
                 bytes += 2
             }
-            out[i] = SeriesEntry(at: at, value: value, word: UInt64(position) << 16 | kind)
+            out[i] = SeriesEntry(at: at, value: value, word: UInt64(bitPattern: position) << 16 | kind)
         }
+    }
+
+    /// Whether bytes that may say anything are such as `unpack` reads for so many entries, to their end.
+    static func areWhole(_ bytes: UnsafeBufferPointer<UInt8>, count: Int) -> Bool {
+        guard count > 0, let form = bytes.first, form < 8, let last = bytes.last else { return false }
+        let numberCount = 2 + 3 * (count - 1)
+        if form & kindsAreAlike != 0 {
+            // Each number ends with the first byte that says so.
+            let raw = UnsafeRawBufferPointer(bytes)
+            var endCount = 0
+            var next = 1
+            while next + 8 <= raw.count {
+                let word = raw.loadUnaligned(fromByteOffset: next, as: UInt64.self)
+                endCount &+= (~word & 0x8080_8080_8080_8080).nonzeroBitCount
+                next &+= 8
+            }
+            while next < raw.count {
+                endCount &+= raw[next] < 0x80 ? 1 : 0
+                next &+= 1
+            }
+            return endCount == numberCount && last < 0x80
+        }
+        var next = 1
+        for number in 0..<numberCount {
+            while next < bytes.count, bytes[next] >= 0x80 { next += 1 }
+            next += 1
+            // The kind stands behind the third of each later entry.
+            if number >= 2, (number - 2) % 3 == 2 { next += 2 }
+            if next > bytes.count { return false }
+        }
+        return next == bytes.count
     }
 
     @inline(__always)

@@ -34,3 +34,22 @@ struct ReadingCandidates {
         values.min { a, b in a.quality != b.quality ? a.quality > b.quality : a.value < b.value }
     }
 }
+
+extension ReadingCandidates {
+    func write(to out: SnapshotWriter) {
+        out.count(values.count)
+        for candidate in values {
+            out.zigzag(candidate.value)
+            out.byte(candidate.quality.rawValue)
+            out.varint(candidate.position)
+        }
+    }
+
+    init(from reader: SnapshotReader) throws(SnapshotFault) {
+        for _ in 0..<(try reader.index(below: ReadingCandidates.maximumValueCount + 1)) {
+            let value = try reader.zigzag()
+            guard let quality = Quality(rawValue: try reader.byte()) else { throw reader.malformed("a quality") }
+            _ = receive(value: value, quality: quality, position: try reader.varint())
+        }
+    }
+}

@@ -148,3 +148,79 @@ extension ContiguousArray {
         return low
     }
 }
+
+// MARK: Snapshots
+
+extension SeriesEntries {
+    /// Writes the chunks as they are packed, and what is not packed as one more.
+    func write(to out: SnapshotWriter) {
+        out.count(keptCount)
+        out.count(chunks.count)
+        var before: Int64 = 0
+        for chunk in chunks {
+            out.zigzag(chunk.firstAt &- before)
+            out.count(packed.bytes(of: chunk.place).count)
+            before = chunk.firstAt
+        }
+        for chunk in chunks { out.bytes(packed.bytes(of: chunk.place)) }
+        out.count(recent.count)
+        guard !recent.isEmpty else { return }
+        out.zigzag(recent[0].at)
+        withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: recent.count) { entries in
+            for i in 0..<recent.count { entries[i] = recent[i] }
+            let capacity = PackedEntries.maximumByteCount(of: recent.count)
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { bytes in
+                guard let start = bytes.baseAddress else { return }
+                let byteCount = PackedEntries.pack(UnsafeBufferPointer(entries), to: start)
+                out.count(byteCount)
+                out.bytes(UnsafeRawBufferPointer(start: start, count: byteCount))
+            }
+        }
+    }
+
+    /// Takes in what `write` wrote, where nothing is yet.
+    mutating func read(from reader: SnapshotReader) throws(SnapshotFault) {
+        keptCount = try reader.index(below: 1 << 40)
+        try readChunks(from: reader)
+        let count = try reader.count()
+        guard count > 0 else { return }
+        let firstAt = try reader.zigzag()
+        let bytes = try reader.bytes(try reader.count())
+        guard bytes.withUnsafeBufferPointer({ PackedEntries.areWhole($0, count: count) }) else {
+            throw reader.malformed("the last entries")
+        }
+        let entries = ContiguousArray<SeriesEntry>(unsafeUninitializedCapacity: count) { buffer, initializedCount in
+            bytes.withUnsafeBufferPointer { bytes in
+                guard let start = bytes.baseAddress, let out = buffer.baseAddress else { return }
+                PackedEntries.unpack(start, count: count, firstAt: firstAt, into: out)
+                initializedCount = count
+            }
+        }
+        recent = GapArray(entries)
+    }
+
+    private mutating func readChunks(from reader: SnapshotReader) throws(SnapshotFault) {
+        let chunkCount = try reader.count()
+        var (firstAt, end) = (Int64(0), 0)
+        var heads: ContiguousArray<(firstAt: Int64, end: Int)> = []
+        heads.reserveCapacity(chunkCount)
+        for _ in 0..<chunkCount {
+            firstAt &+= try reader.zigzag()
+            end += try reader.count()
+            guard end <= reader.remaining else { throw reader.malformed("longer chunks than there are bytes") }
+            heads.append((firstAt, end))
+        }
+        chunks.reserveCapacity(chunkCount)
+        let areWhole = try reader.bytes(end).withUnsafeBytes { bytes in
+            var start = 0
+            for head in heads {
+                let chunk = UnsafeRawBufferPointer(rebasing: bytes[start..<head.end])
+                guard let place = packed.add(packed: chunk) else { return false }
+                chunks.append(Chunk(firstAt: head.firstAt, place: place))
+                start = head.end
+            }
+            return true
+        }
+        guard areWhole else { throw reader.malformed("a chunk of entries") }
+    }
+}

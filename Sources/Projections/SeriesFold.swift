@@ -7,10 +7,10 @@ import MeterModel
 /// told, or an exchange meets the stream; all other readings are in `register.entries` (or `intervals`) alone. `kind`
 /// is decided by the first accepted reading and never changes; of the other kind is kept only that and when it came.
 final class SeriesFold {
-    enum Kind {
-        case undecided
-        case register
-        case interval
+    enum Kind: UInt8 {
+        case undecided = 0
+        case register = 1
+        case interval = 2
     }
 
     /// A correction or a void: what stands at an instant whatever is received.
@@ -261,5 +261,69 @@ extension SeriesFold {
     var latestReading: (at: Int64, value: Int64)? {
         if kind == .interval { return intervals.latest.map { ($0.end, $0.value) } }
         return register.entries.last.map { ($0.at, $0.value) }
+    }
+}
+
+// MARK: Snapshots
+
+extension SeriesFold {
+    /// Writes what is folded of the series.
+    func write(to out: SnapshotWriter) throws(SnapshotFault) {
+        guard dirtySpan == nil, !anomaliesAreDirty, !isWhollyDirty, !hasStaleRows, !isQueued else {
+            throw SnapshotFault("rows of a series are still to be written")
+        }
+        out.byte(kind.rawValue)
+        out.flag(isWritten)
+        out.count(distinctCount)
+        out.count(duplicateCount)
+        register.write(to: out)
+        intervals.write(to: out)
+        out.count(instants.count)
+        for (instant, record) in instants.sorted(by: { $0.key < $1.key }) {
+            out.zigzag(instant)
+            record.candidates.write(to: out)
+            out.optional(record.ruling) { ruling in
+                out.optional(ruling.value, out.zigzag)
+                out.varint(ruling.position)
+            }
+        }
+        out.count(mixed.count)
+        for (key, values) in mixed.sorted(by: { $0.key < $1.key }) {
+            out.zigzag(key.start)
+            out.zigzag(key.end)
+            out.count(values.count)
+            for value in values.sorted() { out.zigzag(value) }
+        }
+        out.optional(firstMixed) { first in
+            out.zigzag(first.at)
+            out.varint(first.position)
+        }
+    }
+
+    /// Takes in what `write` wrote, in a series of which nothing is folded yet.
+    func read(from reader: SnapshotReader) throws(SnapshotFault) {
+        guard let kind = Kind(rawValue: try reader.byte()) else { throw reader.malformed("a kind of series") }
+        self.kind = kind
+        isWritten = try reader.flag()
+        distinctCount = Int(truncatingIfNeeded: try reader.varint())
+        duplicateCount = Int(truncatingIfNeeded: try reader.varint())
+        try register.read(from: reader)
+        intervals = try IntervalSeries(from: reader)
+        for _ in 0..<(try reader.count()) {
+            let instant = try reader.zigzag()
+            var record = InstantRecord(candidates: try ReadingCandidates(from: reader))
+            if try reader.flag() {
+                let value = try reader.optional(reader.zigzag)
+                record.ruling = Ruling(value: value, position: try reader.varint())
+            }
+            instants[instant] = record
+        }
+        for _ in 0..<(try reader.count()) {
+            let key = IntervalSeries.Key(start: try reader.zigzag(), end: try reader.zigzag())
+            var values: Set<Int64> = []
+            for _ in 0..<(try reader.count()) { values.insert(try reader.zigzag()) }
+            mixed[key] = values
+        }
+        if try reader.flag() { firstMixed = (try reader.zigzag(), try reader.varint()) }
     }
 }

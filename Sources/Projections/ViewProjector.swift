@@ -13,9 +13,14 @@ package final class ViewProjector {
     package static let usualGatherCapacity = ReadingGather.usualCapacity
 
     /// What the views are written from.
-    package let fold: Fold
+    package private(set) var fold: Fold
     private let zones: any ZoneSource
-    private let pipeline: FoldPipeline
+    private let gatherCapacity: Int
+    /// Where the fold's older readings lie; nil: in memory.
+    let scratch: ScratchFile?
+    private var pipeline: FoldPipeline
+    /// Whether something was found wrong with what it wrote: then its fold is kept nowhere.
+    package var isDoubted = false
 
     /// - Parameters:
     ///   - store: new views, or such as `assumeWritten` is told to bring the fold to.
@@ -38,7 +43,15 @@ package final class ViewProjector {
     ) {
         self.store = store
         self.zones = zones
+        self.scratch = scratch
         fold = Fold(zones: zones, asOf: asOf, supposing: supposition, scope: scope, scratch: scratch)
+        self.gatherCapacity = gatherCapacity
+        pipeline = FoldPipeline(fold, capacity: gatherCapacity)
+    }
+
+    /// Begins from what was folded before, in place of nothing.
+    func begin(with fold: Fold) {
+        self.fold = fold
         pipeline = FoldPipeline(fold, capacity: gatherCapacity)
     }
 

@@ -112,6 +112,17 @@ final class Engine {
         try projector.commit(chain: writer.chain.bytes)
     }
 
+    /// Keeps the fold for the next server, if much is folded that is not kept yet; the views show all of it.
+    ///
+    /// - Parameter known: the log's numbering.
+    /// - Throws: `ViewError`.
+    func keepFold(_ known: SeriesDirectory) throws {
+        guard scope == nil, let projector, let store else { return }
+        let snapshots = directory.foldSnapshots(zones, configuration)
+        snapshots.look(upTo: try store.read { try $0.meta().checkpoint })
+        snapshots.keep(projector, known, .end(by: nil))
+    }
+
     /// An intake whose batches are folded as they are logged. The engine's own admission is given away with it.
     func makeIntake(recordedBy: String) -> Intake {
         Intake(

@@ -130,6 +130,7 @@ struct IngestCommand: AsyncParsableCommand {
         try intake.flush()
         progress.finish()
         try engine.commit()
+        try engine.keepFold(intake.admission.directory)
         let summary = IngestReport(
             summary: intake.summary,
             duplicates: engine.projector.map { $0.duplicateCount - duplicates },

@@ -30,8 +30,9 @@ struct RebuildCommand: AsyncParsableCommand {
         let fresh = try ViewStore.begin(path: freshPath, hours: engine.configuration.keepsHours)
         let progress = Progress("rebuilding", total: head.rawValue, unit: "events")
         let start = SystemClock.uptimeSeconds()
+        var folded: (projector: ViewProjector, known: SeriesDirectory)?
         if head > .origin {
-            _ = try Views.fold(
+            folded = try Views.fold(
                 directory,
                 through: head,
                 into: fresh,
@@ -52,6 +53,10 @@ struct RebuildCommand: AsyncParsableCommand {
             try old.checkpoint()
         }
         try fresh.finish()
+        // The one that was kept may be what is wrong with the old views.
+        let snapshots = directory.foldSnapshots(engine.zones, engine.configuration)
+        snapshots.remove()
+        if let folded { snapshots.keep(folded.projector, folded.known, .end(by: nil)) }
         try engine.close()
         try RebuildReport.swap(freshPath, directory.views, keepsOld: !isEqual)
         if let formerZones, !formerZones.isEmpty, formerZones != engine.zones.version {

@@ -109,6 +109,7 @@ enum Views {
         because reason: String
     ) throws -> ViewStore {
         Terminal.error("meterfold: views are made anew: \(reason)")
+        unlink(directory.foldSnapshot)
         remove(directory.views)
         return try ViewStore.open(path: directory.views, hours: configuration.keepsHours)
     }
@@ -121,11 +122,13 @@ enum Views {
         for suffix in suffixes.reversed() { unlink(path + suffix) }
     }
 
-    /// Moves the views to `DIR/damaged`; whoever opens them next makes them anew.
+    /// Moves the views to `DIR/damaged`, and removes the fold that was kept beside them; whoever opens them next makes
+    /// them anew.
     ///
     /// - Returns: where they are; nil if there were none.
     /// - Throws: `Failure` if they cannot be moved.
     static func moveAside(_ directory: DataDirectory, at time: String) throws -> String? {
+        unlink(directory.foldSnapshot)
         guard access(directory.views, F_OK) == 0 else { return nil }
         // Brings what waits in the write-ahead log into the file; views that cannot be opened are kept as they lie.
         try? ViewStore.open(path: directory.views, hours: true).close()
@@ -155,7 +158,7 @@ enum Views {
     ///   - asOf: only what was true at this instant counts.
     ///   - scope: the devices whose rows are wanted; nil: all.
     ///   - progress: told of every block.
-    /// - Returns: the last position folded.
+    /// - Returns: what is folded, and the log's numbering up to there.
     /// - Throws: `RecordLogError`, `EventStorageError`, `ViewError`.
     static func fold(
         _ directory: DataDirectory,
@@ -166,7 +169,7 @@ enum Views {
         asOf: Instant? = nil,
         scope: DeviceScope? = nil,
         progress: Progress? = nil
-    ) throws -> Position {
+    ) throws -> (projector: ViewProjector, known: SeriesDirectory) {
         let projector = ViewProjector(
             store: store,
             zones: zones,
@@ -174,10 +177,10 @@ enum Views {
             scope: scope,
             scratch: directory.makeScratch()
         )
-        _ = try projector.fold(EventLogReader(directory: directory.path), through: last) { block, _ in
+        let known = try projector.fold(EventLogReader(directory: directory.path), through: last) { block, _ in
             progress?.advance(to: block.lastPosition.rawValue)
         }
         try projector.commit(chain: chain.bytes)
-        return projector.position
+        return (projector, known)
     }
 }

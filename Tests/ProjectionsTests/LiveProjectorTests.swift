@@ -37,19 +37,45 @@ struct LiveProjectorTests {
         var failureCount: Int { state.withLock { $0.failures } }
     }
 
+    /// What became of the fold that was kept.
+    // Safety: told by the projector's thread, and looked at when that has ended.
+    private final class Kept: @unchecked Sendable {
+        private(set) var writtenCount = 0
+        private(set) var loadedCount = 0
+        private(set) var faults: [String] = []
+
+        func take(_ news: FoldSnapshots.News) {
+            switch news {
+            case .loaded: loadedCount += 1
+            case .written: writtenCount += 1
+            case .passedOver(let reason), .notWritten(_, let reason): faults.append(reason)
+            }
+        }
+    }
+
     /// Long enough for any machine.
     private static let long = Duration.seconds(600)
 
     /// A projector of views that show the log up to their checkpoint.
-    private func live(_ pipeline: Pipeline, _ store: ViewStore, _ follower: Follower) throws -> LiveProjector {
+    ///
+    /// `news`: keeps its fold, and is told what became of it.
+    private func live(
+        _ pipeline: Pipeline,
+        _ store: ViewStore,
+        _ follower: Follower,
+        news: ((FoldSnapshots.News) -> Void)? = nil
+    ) throws -> LiveProjector {
         // Safety: nobody else has them.
         nonisolated(unsafe) let projector = ViewProjector(store: store, zones: testZones)
         nonisolated(unsafe) let reader = try pipeline.makeReader()
+        let cadence = FoldSnapshots.Cadence(leastCount: 40, leastCountAtEnd: 10)
+        nonisolated(unsafe) let snapshots = news.map { pipeline.makeSnapshots(cadence: cadence, tell: $0) }
         return LiveProjector(
             projector,
             reader: reader,
             checkpoint: try store.read { try $0.meta().checkpoint },
             head: pipeline.head,
+            snapshots: snapshots,
             follower: follower
         )
     }
@@ -59,7 +85,7 @@ struct LiveProjectorTests {
     }
 
     @Test func `Following, with restarts in between, it comes to the views of a batch fold`() async throws {
-        var toldCount = 0
+        var (toldCount, writtenCount, loadedCount) = (0, 0, 0)
         for seed in UInt64(0)..<40 {
             var history = FleetHistory(seed: seed, isLawful: false)
             var random = TestRandom(seed: seed ^ 0x11FE)
@@ -67,7 +93,9 @@ struct LiveProjectorTests {
             let pipeline = try Pipeline()
             let store = try ViewStore.inMemory()
             let follower = Follower()
-            var projector = try live(pipeline, store, follower)
+            // Of every other seed the fold is kept, and restarts go on from there.
+            let kept = seed.isMultiple(of: 2) ? nil : Kept()
+            var projector = try live(pipeline, store, follower, news: kept?.take)
             projector.start()
             var next = 0
             while next < lines.count {
@@ -85,7 +113,7 @@ struct LiveProjectorTests {
                     try await waitUntil("it follows") { projector.hasLoaded }
                     projector.stop()
                     #expect(projector.committed == head && follower.committed.last ?? 0 == head.rawValue)
-                    projector = try live(pipeline, store, follower)
+                    projector = try live(pipeline, store, follower, news: kept?.take)
                     projector.start()
                 }
             }
@@ -95,8 +123,13 @@ struct LiveProjectorTests {
             #expect(try differences(store, pipeline) == [], "seed \(seed)")
             #expect(follower.committed == follower.committed.sorted() && follower.failureCount == 0)
             toldCount += try checkTold(follower, pipeline, "seed \(seed)")
+            if let kept {
+                #expect(kept.faults == [], "seed \(seed)")
+                (writtenCount, loadedCount) = (writtenCount + kept.writtenCount, loadedCount + kept.loadedCount)
+            }
         }
         #expect(toldCount > 10, "too few pushes to tell of")
+        #expect(writtenCount > 10 && loadedCount > 2, "\(writtenCount) written, \(loadedCount) loaded")
     }
 
     @Test func `Stopped far behind the log, it commits what it has and leaves the rest to the next start`()

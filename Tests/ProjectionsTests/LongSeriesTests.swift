@@ -22,7 +22,7 @@ struct LongSeriesTests {
 }
 
 /// One device's register over weeks or months, with troubles here and there, arriving in some order.
-private struct LongHistory {
+struct LongHistory {
     var lines: [String] = []
     private var random: TestRandom
 

@@ -2,11 +2,12 @@ import Admission
 import EventStorage
 import MeterModel
 import OracleRows
-import Projections
 import ReadModel
 import RecordLog
 import Telegrams
 import TimeZones
+
+@testable import Projections
 
 /// Zones are read once for all tests.
 let testZones = FoundationZoneSource()
@@ -24,14 +25,18 @@ enum LineOutcome: Equatable {
 
 /// Lines to rows, as the product does it but for files and threads: decoded, admitted, logged, folded, committed.
 final class Pipeline {
-    private let fileSystem = SimulatedFileSystem()
+    let fileSystem = SimulatedFileSystem()
     private(set) var store: ViewStore
     private var writer: EventLogWriter
     private var admission: Admission
     private var names = TelegramNames()
     private var decoder = NDJSONDecoder()
-    private var projector: ViewProjector
-    private var directory = SeriesDirectory()
+    private(set) var projector: ViewProjector
+    private(set) var directory = SeriesDirectory()
+    /// How often it went on from a snapshot of the fold.
+    private(set) var loadedCount = 0
+    /// As the snapshot that was loaded last had it, and extended since.
+    private var keptDirectory: SeriesDirectory?
 
     init() throws {
         store = try ViewStore.inMemory()
@@ -174,6 +179,38 @@ final class Pipeline {
     /// Where the committed rows break a conservation law.
     func lawFindings() throws -> [LawFinding] { try projector.findings(against: ViewAudit.run(store)) }
 
+    // MARK: Snapshots
+
+    /// Snapshots of its fold.
+    func makeSnapshots(
+        program: String = "test",
+        zones: any ZoneSource = testZones,
+        cadence: FoldSnapshots.Cadence = FoldSnapshots.Cadence(),
+        tell: @escaping (FoldSnapshots.News) -> Void = { _ in }
+    ) -> FoldSnapshots {
+        FoldSnapshots(
+            directory: "data",
+            fileSystem: fileSystem,
+            zones: zones,
+            program: program,
+            cadence: cadence,
+            tell: tell
+        )
+    }
+
+    /// Commits, and writes a snapshot of the fold.
+    ///
+    /// - Throws: `SnapshotFault` if it was not written.
+    func keepFold() throws {
+        try commit()
+        var fault: SnapshotFault?
+        let snapshots = makeSnapshots { news in
+            if case .notWritten(_, let reason) = news { fault = SnapshotFault(reason) }
+        }
+        snapshots.write(projector.fold, directory)
+        if let fault { throw fault }
+    }
+
     // MARK: Restart
 
     /// Goes on as a new process does: the log is opened and read again, the store kept or made anew.
@@ -193,6 +230,12 @@ final class Pipeline {
         projector = ViewProjector(store: store, zones: testZones)
         if writer.head > .origin {
             let reader = try EventLogReader(directory: "data", fileSystem: fileSystem)
+            let kept = makeSnapshots().load(upTo: checkpoint)
+            keptDirectory = kept?.directory
+            if let kept {
+                projector.begin(with: kept.fold)
+                loadedCount += 1
+            }
             try replay(reader, from: .origin, through: checkpoint)
             projector.assumeWritten()
             try replay(reader, from: checkpoint.advanced(by: 1), through: writer.head)
@@ -245,7 +288,13 @@ final class Pipeline {
     private func replay(_ block: RecordedBlock) throws -> BlockStep {
         try block.extend(&directory)
         admit(block, directory)
-        projector.apply(block, directory: directory)
+        // What a snapshot had needs only be admitted.
+        if block.firstPosition <= projector.position { return .proceed }
+        if var kept = keptDirectory {
+            try block.extend(&kept)
+            keptDirectory = kept
+        }
+        projector.apply(block, directory: keptDirectory ?? directory)
         return .proceed
     }
 

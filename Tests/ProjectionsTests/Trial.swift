@@ -14,6 +14,8 @@ struct Trial {
     var queries = AskedQuery.allCases
     /// Instants around which is asked what was true then.
     var instants: [Int64] = []
+    /// Whether the fold is kept now and then, and restarts go on from there.
+    var keepsFold = false
 
     /// How the product differs from the oracle, or from itself rebuilt; nil where it does not.
     func disagreement() throws -> String? {
@@ -97,6 +99,7 @@ struct Trial {
     /// The lines taken in: in random batches, with commits and restarts in between.
     func ingested(_ random: inout TestRandom) throws -> (Pipeline, [LineOutcome]) {
         let pipeline = try Pipeline()
+        var keeping = TestRandom(seed: seed ^ 0xF01D)
         var outcomes: [LineOutcome] = []
         let largest = random.pick([1, 5, 40, 1000])
         while outcomes.count < lines.count {
@@ -104,6 +107,9 @@ struct Trial {
             outcomes += try pipeline.ingest(Array(lines[outcomes.count...].prefix(count)))
             if random.oneIn(3) { try pipeline.commit() }
             if random.oneIn(12) { try pipeline.restart(keepingStore: random.oneIn(2)) }
+            guard keepsFold, pipeline.head > .origin else { continue }
+            if keeping.oneIn(3) { try pipeline.keepFold() }
+            if keeping.oneIn(4) { try pipeline.restart(keepingStore: true) }
         }
         try pipeline.commit()
         return (pipeline, outcomes)

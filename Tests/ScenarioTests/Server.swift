@@ -51,7 +51,12 @@ final class Server {
     }
 
     /// Ends it as a failure of power would, as far as a process can be.
-    func kill() throws { #expect(try end(by: SIGKILL).signal == SIGKILL) }
+    @discardableResult
+    func kill() throws -> Outcome {
+        let outcome = try end(by: SIGKILL)
+        #expect(outcome.signal == SIGKILL)
+        return outcome
+    }
 
     private func end(by signal: Int32) throws -> Outcome {
         hasEnded = true

@@ -35,6 +35,7 @@ struct SimulatedRun {
     /// A disk that lied, before a process began on it: until one has begun.
     private var diskBefore: SimulatedFileSystem?
     private let isSlow: Bool
+    private let keepsFold: Bool
     var formerStore: ViewStore?
     private var server: SimulatedServer?
     var toldHead = Position.origin
@@ -57,6 +58,8 @@ struct SimulatedRun {
         segmentByteCount = [4096, 6000, 16_384][random.below(3)]
         liesLeft = random.below(4) == 0 ? 1 + random.below(3) : 0
         isSlow = random.below(3) == 0
+        // Not in those that showed a fault without.
+        keepsFold = seed % 3 == 1
         store = try ViewStore.inMemory()
     }
 
@@ -208,6 +211,7 @@ struct SimulatedRun {
         do {
             started = try SimulatedServer(
                 fileSystem,
+                foldDisk: keepsFold ? disk : nil,
                 segmentByteCount: segmentByteCount,
                 store,
                 witness,
@@ -224,6 +228,7 @@ struct SimulatedRun {
             }
             return try repair()
         }
+        if started.hasLoadedFold { tally[.loadedFolds] += 1 }
         server = started
         slowness.server = started
         let active = started.activeSegment

@@ -47,6 +47,9 @@ final class SimulatedServer: @unchecked Sendable {
     private let reader: EventLogReader
     private var directory = SeriesDirectory()
     private let store: ViewStore
+    private let snapshots: FoldSnapshots?
+    /// Whether it began with a fold that was kept.
+    let hasLoadedFold: Bool
     private let quietUntil: Position
     private let time: SimulatedTime
     private var notifier: Notifier?
@@ -59,9 +62,12 @@ final class SimulatedServer: @unchecked Sendable {
 
     /// Opens the log and the views as a new process does.
     ///
+    /// `foldDisk`: where the fold is kept; nil: nowhere.
+    ///
     /// - Throws: what keeps it from starting.
     init(
         _ fileSystem: any FileSystem,
+        foldDisk: (any FileSystem)?,
         segmentByteCount: Int,
         _ store: ViewStore,
         _ witness: SimulatedWitness,
@@ -84,6 +90,7 @@ final class SimulatedServer: @unchecked Sendable {
             readsState: false
         ).writer
         self.store = store
+        snapshots = foldDisk.map { SimulatedServer.snapshots(on: $0) }
         self.time = time
         self.executor = executor
         do {
@@ -99,6 +106,12 @@ final class SimulatedServer: @unchecked Sendable {
             projector = ViewProjector(store: store, zones: simulatedZones, gatherCapacity: 64)
             quietUntil = writer.head
             toldHead = writer.head
+            let kept = snapshots?.load(upTo: checkpoint)
+            hasLoadedFold = kept != nil
+            if let kept {
+                projector.begin(with: kept.fold)
+                directory = kept.directory
+            }
             try projector.goOn(reader, through: checkpoint, directory: &directory)
         } catch {
             writer.close()
@@ -121,6 +134,16 @@ final class SimulatedServer: @unchecked Sendable {
         logger.logLevel = .critical
         let turner = DayTurner(stage: self, clock: time, pause: time, logger: logger)
         turning = Task(executorPreference: executor) { try await turner.turn() }
+    }
+
+    private static func snapshots(on disk: any FileSystem) -> FoldSnapshots {
+        FoldSnapshots(
+            directory: SimulatedServer.directory,
+            fileSystem: disk,
+            zones: simulatedZones,
+            program: "simulated",
+            cadence: FoldSnapshots.Cadence(leastCount: 60, leastCountAtEnd: 1)
+        )
     }
 
     private static let channel = ChannelConfiguration(
@@ -240,6 +263,7 @@ final class SimulatedServer: @unchecked Sendable {
         attempt {
             _ = projector.fold.takeChangedBalances()
             if projector.position > .origin { try projector.commit(chain: reader.chain.bytes) }
+            snapshots?.keep(projector, directory)
             notifier?.wake()
         }
     }

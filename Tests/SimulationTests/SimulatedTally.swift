@@ -3,6 +3,8 @@ extension SimulatedRun {
     struct Tally: Sendable, CustomStringConvertible {
         enum Kind: String, CaseIterable {
             case restarts
+            /// Starts from a fold that was kept.
+            case loadedFolds
             case powerCuts
             case failures
             case pushes

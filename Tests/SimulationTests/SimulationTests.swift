@@ -33,6 +33,7 @@ private enum SimulatedSeeds {
         FileHandle.standardError.write(Data("\(seeds.count) runs: \(sum)\n".utf8))
         // A simulation that never meets its faults proves nothing.
         #expect(sum[.restarts] > seeds.count)
+        #expect(sum[.loadedFolds] > seeds.count / 10)
         #expect(sum[.powerCuts] > seeds.count / 2)
         #expect(sum[.failures] > seeds.count / 4)
         #expect(sum[.pushes] > seeds.count)

@@ -12,7 +12,7 @@ enum ImportRules {
         "Admission": ["MeterModel"],
         "Billing": ["MeterModel"],
         "ReadModel": ["MeterModel", "CSQLite", "GRDB", "GRDBSQLite"],
-        "Projections": ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel"],
+        "Projections": ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C"],
         "Ingest": ["MeterModel", "Telegrams", "Access", "Admission", "EventStorage", "CLZ4", "CZlib", "Yams"],
         "FleetSimulator": ["MeterModel"],
         "Access": ["MeterModel", "Crypto"],

@@ -1,4 +1,3 @@
-import Glibc
 import Ingest
 import Logging
 import ServiceLifecycle
@@ -36,9 +35,7 @@ final class DiskGuard: Service {
     }
 
     private func look() {
-        var status = statvfs()
-        guard statvfs(path, &status) == 0 else { return }
-        let bytes = UInt64(status.f_bavail) * UInt64(status.f_frsize)
+        guard let bytes = DiskSpace.free(at: path) else { return }
         free.store(bytes, ordering: .relaxed)
         let metadata: Logger.Metadata = ["freeBytes": "\(bytes)", "reserveBytes": "\(reserve)"]
         if bytes < reserve, !intake.isHoldingOff {

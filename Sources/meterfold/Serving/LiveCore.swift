@@ -90,6 +90,9 @@ final class LiveCore: Sendable {
             reader: try EventLogReader(directory: directory.path),
             checkpoint: checkpoint,
             head: head,
+            snapshots: directory.foldSnapshots(zones, reserve: configuration.serve.diskReserveByteCount) {
+                logger.note($0)
+            },
             follower: follower
         )
         var admission = try Admission.replay(writer, zones: zones)

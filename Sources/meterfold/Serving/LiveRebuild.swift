@@ -56,6 +56,11 @@ struct LiveRebuild {
             try store.close()
             try old.checkpoint()
             try old.close()
+            if !comparison.isEqual {
+                // What wrote the old ones is in doubt: the next start folds anew.
+                inUse.isDoubted = true
+                core.directory.foldSnapshots(core.zones, core.configuration).remove()
+            }
             try RebuildReport.swap(path, core.directory.views, keepsOld: !comparison.isEqual)
             let opened = try ViewStore.open(path: core.directory.views, hours: core.configuration.keepsHours)
             inUse.goOn(in: opened)
