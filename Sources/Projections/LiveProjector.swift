@@ -285,9 +285,8 @@ package final class LiveProjector: @unchecked Sendable {
     /// Folds what the views show already, from where its fold was kept.
     private func load() throws {
         let checkpoint = committed
-        if let kept = snapshots?.load(upTo: checkpoint, scratch: projector.scratch) {
-            projector.begin(with: kept.fold)
-            directory = kept.directory
+        if let known = snapshots?.load(into: projector, upTo: checkpoint) {
+            directory = known
             foldedPosition.store(projector.position.rawValue, ordering: .releasing)
         }
         while projector.position < checkpoint, !condition.withLock({ isStopping }) {

@@ -6,9 +6,9 @@ import RecordLog
 /// They lie in parts of 4 MiB of a scratch file, so that the system needs no memory for what nobody looks at; in memory
 /// where no directory is given, or the disk has no room for a part. Nobody else reads them, and they end with the fold.
 ///
-/// Invariants: a place is one chunk's from `add` to `remove`, and lies in one part; the units of 16 bytes from `end` on to
-/// the end of the last part are free, and those in `removed`, by how many follow each other; `unpacked` holds the entries
-/// of `unpackedPlace`. To be used by one thread at a time.
+/// Invariants: a place is one chunk's from `add` to `remove`, and lies in one part; the units of 16 bytes from `end` on
+/// to the end of the last part are free, and those in `removed`, by how many follow each other; `unpacked` holds the
+/// entries of `unpackedPlace`. To be used by one thread at a time.
 final class PackedChunks {
     /// Where a chunk lies.
     struct Place: BitwiseCopyable, Equatable {

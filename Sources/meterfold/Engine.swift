@@ -174,8 +174,9 @@ final class Engine {
 
     private func load() throws {
         guard writer.head > .origin else { return }
-        let reader = try EventLogReader(directory: directory.path)
         let checkpoint = try store?.read { try $0.meta().checkpoint } ?? .origin
+        if try loadKept(upTo: checkpoint) { return }
+        let reader = try EventLogReader(directory: directory.path)
         let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")
         var known = SeriesDirectory()
         func take(from first: Position, through last: Position) throws {
@@ -195,6 +196,26 @@ final class Engine {
         progress.finish()
         admission.adopt(known)
         if checkpoint < writer.head { try commit() }
+    }
+
+    /// As `load`, from where the fold was kept; false where it was not.
+    private func loadKept(upTo checkpoint: Position) throws -> Bool {
+        guard let projector else { return false }
+        let snapshots = directory.foldSnapshots(zones, configuration)
+        guard var known = snapshots.load(into: projector, upTo: checkpoint) else { return false }
+        let progress = Progress("reading the log", total: writer.head.rawValue, unit: "events")
+        admission = try Admission.replay(writer, zones: zones)
+        let reader = try EventLogReader(directory: directory.path)
+        for last in [checkpoint, writer.head] {
+            try projector.goOn(reader, through: last, directory: &known) { block in
+                progress.advance(to: block.lastPosition.rawValue)
+                return .proceed
+            }
+            if last == checkpoint { projector.assumeWritten() }
+        }
+        progress.finish()
+        if checkpoint < writer.head { try commit() }
+        return true
     }
 
     /// As `load`, of some devices alone, where the views show the whole log.

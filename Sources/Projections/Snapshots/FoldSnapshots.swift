@@ -113,6 +113,18 @@ package final class FoldSnapshots {
         }
     }
 
+    /// Begins a projector's fold with it.
+    ///
+    /// - Parameters:
+    ///   - projector: nothing is folded yet.
+    ///   - checkpoint: of its views.
+    /// - Returns: the log's numbering as far as it is folded then; nil where it cannot be taken.
+    package func load(into projector: ViewProjector, upTo checkpoint: Position) -> SeriesDirectory? {
+        guard let kept = load(upTo: checkpoint, scratch: projector.scratch) else { return nil }
+        projector.begin(with: kept.fold)
+        return kept.directory
+    }
+
     /// Finds out how far the one reaches that is there, for whoever folded from the log's beginning.
     ///
     /// - Parameter checkpoint: the views'.
