@@ -63,6 +63,11 @@ struct KeptFoldTests {
         let third = try Server(scenario)
         _ = try tell(third, 3)
         #expect(loadedPosition(try third.stop()) == kept)
+        // A command that writes begins from it too: readings that follow, one that comes late, one that came before.
+        let followed = 1_735_689_600 + Self.readingCount / Self.deviceCount * 900
+        let more = [(0, 9_999, followed), (3, 9_000, followed), (0, 5_000, followed - 90_300), (1, 0, 1_735_689_600)]
+            .map { device, value, at in "m,device=D-\(device) value=\(value) \(at)\n" }.joined()
+        scenario.expect(exit: 0, try scenario.run(ingest, reading: more))
         let rebuilt = try scenario.run(["rebuild"])
         scenario.expect(exit: 0, rebuilt)
         #expect(rebuilt.output.contains("equal to the old views"), "\(rebuilt.output)")
