@@ -183,6 +183,11 @@ package final class ViewProjector {
         fold.markWritten()
     }
 
+    /// Makes durable what was committed.
+    ///
+    /// - Throws: `ViewError`.
+    func settle() throws { try store.settle() }
+
     /// Whether a job has nothing to tell any more: a crossing or reminder whose episode closed, a clearing whose
     /// crossing nobody was told of (semantics, section 7).
     package func isSuperseded(_ job: PushJobRow) -> Bool {

@@ -198,6 +198,16 @@ package final class ViewStore: Sendable {
         }
     }
 
+    /// Makes durable what was committed: no power cut leaves older views from now on. Waits for no reader.
+    package func settle() throws {
+        try withViewErrors {
+            try database.writeWithoutTransaction { db in
+                // The WAL is synced before anything of it is copied back.
+                if path != nil { _ = try db.checkpoint(.passive) }
+            }
+        }
+    }
+
     /// What SQLite finds wrong with the file; empty: nothing. Reads all of it.
     package func check() throws -> [String] {
         try withViewErrors {

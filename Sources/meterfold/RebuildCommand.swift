@@ -52,11 +52,11 @@ struct RebuildCommand: AsyncParsableCommand {
             finding = .compared(comparison, seconds: SystemClock.uptimeSeconds() - compareStart)
             try old.checkpoint()
         }
-        try fresh.finish()
         // The one that was kept may be what is wrong with the old views.
         let snapshots = directory.foldSnapshots(engine.zones, engine.configuration)
         snapshots.remove()
         if let folded { snapshots.keep(folded.projector, folded.known, .end(by: nil)) }
+        try fresh.finish()
         try engine.close()
         try RebuildReport.swap(freshPath, directory.views, keepsOld: !isEqual)
         if let formerZones, !formerZones.isEmpty, formerZones != engine.zones.version {

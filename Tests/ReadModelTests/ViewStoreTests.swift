@@ -237,6 +237,23 @@ import Testing
         try store.close()
     }
 
+    @Test func `what was settled is in the file itself, whoever reads meanwhile`() throws {
+        let directory = try TemporaryDirectory()
+        let store = try ViewStore.open(path: directory.views)
+        try store.transaction { writer in
+            try putTwoDevices(writer)
+            try writer.setCheckpoint(Position(7), chainHead: [0xFF])
+        }
+        let reader = try ViewStore.openForReading(path: directory.views)
+        try reader.read { _ in try store.settle() }
+        let copy = directory.path + "/copy.sqlite"
+        try FileManager.default.copyItem(atPath: directory.views, toPath: copy)
+        let copied = try ViewStore.openForReading(path: copy)
+        #expect(try copied.read { try $0.meta() }.checkpoint == Position(7))
+        for store in [copied, reader, store] { try store.close() }
+        try ViewStore.inMemory().settle()
+    }
+
     @Test func `a statement is the next reader's as if it were new, and two at once are two`() throws {
         let store = try ViewStore.inMemory()
         try store.transaction { try putTwoDevices($0) }

@@ -181,13 +181,13 @@ package final class FoldSnapshots {
     ///   - directory: the log's numbering up to there.
     ///   - occasion: how much is enough, and how much time there is.
     package func keep(_ projector: ViewProjector, _ directory: SeriesDirectory, _ occasion: Occasion = .commit) {
-        guard !projector.isDoubted else { return }
-        switch occasion {
-        case .commit:
-            if isDue(at: projector.position, atEnd: false) { write(projector.fold, directory) }
-        case .end(let deadline):
-            if isDue(at: projector.position, atEnd: true) { write(projector.fold, directory, until: deadline) }
-        }
+        var deadline: ContinuousClock.Instant?
+        var isEnd = false
+        if case .end(let bound) = occasion { (deadline, isEnd) = (bound, true) }
+        guard !projector.isDoubted, isDue(at: projector.position, atEnd: isEnd) else { return }
+        // Views that a power cut makes older are no harm; but it would be ahead of them, and good for nothing.
+        try? projector.settle()
+        write(projector.fold, directory, until: deadline)
     }
 
     /// Writes it.
