@@ -198,6 +198,7 @@ final class BlockBodyDecoder {
         into block: inout Block
     ) throws(MalformedBytes) {
         let runCount = try reader.count(atMost: reader.remaining, "count of runs")
+        block.runs.reserveCapacity(min(runCount, EventStorageLimits.maximumReadingsPerBlock))
         var recordCount = 0
         var runReadingCount = 0
         for _ in 0..<runCount {

@@ -67,6 +67,15 @@ struct ByteReader {
     mutating func text(atMost limit: Int) throws(MalformedBytes) -> String {
         let byteCount = try count(atMost: limit, "byte count of a text")
         let utf8 = try slice(byteCount)
+        var union: UInt8 = 0
+        for byte in utf8 { union |= byte }
+        // Most are ASCII, which needs no other check.
+        if union < 0x80 {
+            return String(unsafeUninitializedCapacity: byteCount) { text in
+                UnsafeMutableRawBufferPointer(text).copyMemory(from: utf8)
+                return byteCount
+            }
+        }
         guard let text = String(validating: utf8, as: UTF8.self) else { throw malformed("text is not UTF-8") }
         return text
     }

@@ -25,6 +25,7 @@ package struct RecordedBlock {
         self.block = block
         self.decoder = decoder
         var runs: [RecordedRun] = []
+        runs.reserveCapacity(block.runs.count)
         var position = block.firstPosition
         for run in block.runs {
             switch run {
