@@ -112,7 +112,7 @@ final class Engine {
         try projector.commit(chain: writer.chain.bytes)
     }
 
-    /// Keeps the fold for the next server, if much is folded that is not kept yet; the views show all of it.
+    /// Keeps the fold for whoever is next, if much is folded that is not kept yet; the views show all of it.
     ///
     /// - Parameter known: the log's numbering.
     /// - Throws: `ViewError`.
@@ -196,6 +196,7 @@ final class Engine {
         progress.finish()
         admission.adopt(known)
         if checkpoint < writer.head { try commit() }
+        try keepFold(known)
     }
 
     /// As `load`, from where the fold was kept; false where it was not.
@@ -215,6 +216,7 @@ final class Engine {
         }
         progress.finish()
         if checkpoint < writer.head { try commit() }
+        try keepFold(known)
         return true
     }
 
