@@ -148,6 +148,11 @@ private final class PosixFile: OpenFile {
         if ftruncate(try opened(), off_t(byteCount)) != 0 { throw .system("truncate", path) }
     }
 
+    /// Gives up a `flock`, also where a process that is just being started still has the descriptor.
+    func unlock() {
+        if let number = descriptor.withLock({ $0 }) { flock(number, LOCK_UN) }
+    }
+
     func close() {
         let number = descriptor.withLock { value in
             defer { value = nil }
@@ -168,6 +173,7 @@ private final class PosixLock: FileLock {
     func release() {
         // The text is a courtesy to the next comer; if it cannot be cleared, the lock itself is what counts.
         try? file.truncate(to: 0)
+        file.unlock()
         file.close()
     }
 }

@@ -198,6 +198,25 @@ enum TemporaryDirectory {
         second.release()
     }
 
+    @Test func `a lock is given up though a process that is being started has the descriptor`() throws {
+        let directory = try TemporaryDirectory.make()
+        defer { TemporaryDirectory.remove(directory) }
+        let path = directory + "/lock"
+        let lock = try PosixFileSystem().lock(path, holder: "one")
+        let number = try #require((0..<4096).first { Self.path(ofDescriptor: $0) == path })
+        // As a child has it between fork and exec.
+        let inherited = dup(number)
+        defer { close(inherited) }
+        lock.release()
+        try PosixFileSystem().lock(path, holder: "another").release()
+    }
+
+    private static func path(ofDescriptor number: Int32) -> String {
+        var bytes = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/fd/\(number)", &bytes, bytes.count)
+        return String(decoding: bytes.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     @Test func `power loss keeps what was synced and may tear the rest`() throws {
         var outcomes: Set<[UInt8]> = []
         for seed in 0..<200 as Range<UInt64> {
