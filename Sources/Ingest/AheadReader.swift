@@ -13,6 +13,8 @@ package final class AheadReader: @unchecked Sendable {
     /// How long nothing must come for an input to have paused: who writes to a pipe at our own speed often has nothing
     /// in it, and what is appended in small pieces takes more bytes and more syncs.
     private static let pauseMilliseconds: CInt = 5
+    /// How long a pipe is taken together that never pauses: lines that trickle in must not wait for a batch to be full.
+    private static let longestGathering = Duration.milliseconds(100)
 
     /// A batch with all that is needed to take it in.
     private struct Portion {
@@ -62,7 +64,8 @@ package final class AheadReader: @unchecked Sendable {
     /// How many bytes of the source were read for them.
     package var readByteCount: UInt64 { current.readByteCount }
 
-    /// Whether the source paused behind the last batch: it is to be made durable without waiting for more.
+    /// Whether the last batch is to be made durable without waiting for more: the source paused, or it is a pipe from
+    /// which was taken for a while.
     package var mayWait: Bool { current.mayWait }
 
     /// Replaces what is in `batch` by what comes next.
@@ -108,6 +111,7 @@ package final class AheadReader: @unchecked Sendable {
 
     private func run() {
         var counts: (devices: Int, registers: Int) = (0, 0)
+        var gatheringSince: ContinuousClock.Instant?
         while var portion = emptyPortion() {
             do throws(InputFault) {
                 guard try reader.next(into: &portion.batch) else { return finish(.end) }
@@ -120,7 +124,11 @@ package final class AheadReader: @unchecked Sendable {
             counts = (reader.names.devices.count, reader.names.registers.count)
             portion.lineCount = reader.lineCount
             portion.readByteCount = source.readByteCount
-            portion.mayWait = !source.hasMore(withinMilliseconds: AheadReader.pauseMilliseconds)
+            let since = gatheringSince ?? .now
+            portion.mayWait =
+                !source.isFile && since.duration(to: .now) >= AheadReader.longestGathering
+                || !source.hasMore(withinMilliseconds: AheadReader.pauseMilliseconds)
+            gatheringSince = portion.mayWait ? nil : since
             condition.withLock {
                 waiting.append(portion)
                 condition.signal()

@@ -29,6 +29,8 @@ package final class InputSource {
     package let name: String
     /// Bytes read from the file so far, as they lie there: compressed ones of a compressed file.
     package private(set) var readByteCount: UInt64 = 0
+    /// Whether it is a regular file, from which no read has to wait.
+    let isFile: Bool
     private let descriptor: CInt
     private let isOwner: Bool
     private let isInterrupted: () -> Bool
@@ -60,6 +62,8 @@ package final class InputSource {
         guard descriptor >= 0 else {
             throw .unreadable(source: path, reason: String(cString: strerror(errno)))
         }
+        var status = Glibc.stat()
+        isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         pending = .allocate(byteCount: InputSource.bufferByteCount, alignment: 16)
         // Whoever writes to a pipe gets further ahead; of what is no pipe, or may not be so large, nothing changes.
         _ = fcntl(descriptor, InputSource.setPipeByteCount, InputSource.pipeByteCount)

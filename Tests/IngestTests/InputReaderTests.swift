@@ -147,6 +147,33 @@ struct Read {
         }
     }
 
+    @Test func `What trickles in without a pause is not gathered for long`() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
+        #expect(mkfifo(path, 0o600) == 0)
+        let writer = open(path, O_RDWR)
+        defer {
+            close(writer)
+            unlink(path)
+        }
+        let isOver = Atomic(false)
+        let line = Array("{\"device\":\"E\",\"readAt\":60,\"value\":1}\n".utf8)
+        let source = try InputSource(path: path, isInterrupted: { isOver.load(ordering: .relaxed) })
+        let reader = AheadReader.start(source, options: InputOptions())
+        var batch = DecodedBatch()
+        var count = 0
+        // Of a thousand batches, each a line with the next one behind it already.
+        #expect(write(writer, line, line.count) == line.count)
+        repeat {
+            #expect(write(writer, line, line.count) == line.count)
+            #expect(try reader.next(into: &batch))
+            count += batch.readings.count
+            usleep(1000)
+        } while !reader.mayWait && count < 20_000
+        #expect(count < 20_000)
+        isOver.store(true, ordering: .relaxed)
+        reader.abandon()
+    }
+
     @Test func `Plain, gzip and lz4 give the same, in several parts too`() throws {
         let bytes = lines(60_000)
         let half = bytes.count / 2
