@@ -216,7 +216,7 @@ final class Engine {
         }
         progress.finish()
         if checkpoint < writer.head { try commit() }
-        try keepFold(known)
+        snapshots.keep(projector, known, .end(by: nil))
         return true
     }
 

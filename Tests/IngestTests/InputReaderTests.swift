@@ -44,17 +44,28 @@ struct Read {
     }
 }
 
+/// A pipe with a name, which does not end while it is there.
+private struct NamedPipe {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
+    let writer: CInt
+
+    init() {
+        #expect(mkfifo(path, 0o600) == 0)
+        writer = open(path, O_RDWR)
+    }
+
+    func remove() {
+        close(writer)
+        unlink(path)
+    }
+}
+
 @Suite struct InputReaderTests {
     /// A signal that comes between a look at the flag and the wait does not end the wait by itself.
     @Test func `An interrupt noted before a wait ends it`() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
-        #expect(mkfifo(path, 0o600) == 0)
-        let writer = open(path, O_RDWR)
-        defer {
-            close(writer)
-            unlink(path)
-        }
-        let source = try InputSource(path: path, isInterrupted: { true })
+        let pipe = NamedPipe()
+        defer { pipe.remove() }
+        let source = try InputSource(path: pipe.path, isInterrupted: { true })
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 1)
         defer { buffer.deallocate() }
         #expect(throws: InputFault.interrupted) { try source.read(into: buffer) }
@@ -125,46 +136,36 @@ struct Read {
     }
 
     @Test func `A reader that is ahead hands over what came before a fault`() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
-        #expect(mkfifo(path, 0o600) == 0)
-        let writer = open(path, O_RDWR)
-        defer {
-            close(writer)
-            unlink(path)
-        }
+        let pipe = NamedPipe()
+        defer { pipe.remove() }
         let line = Array("{\"device\":\"E\",\"readAt\":60,\"value\":1}\n".utf8)
-        #expect(write(writer, line, line.count) == line.count)
+        #expect(write(pipe.writer, line, line.count) == line.count)
         let isInterrupted = Atomic(false)
-        let source = try InputSource(path: path, isInterrupted: { isInterrupted.load(ordering: .relaxed) })
+        let source = try InputSource(path: pipe.path, isInterrupted: { isInterrupted.load(ordering: .relaxed) })
         let reader = AheadReader.start(source, options: InputOptions())
         var batch = DecodedBatch()
         #expect(try reader.next(into: &batch))
         #expect(batch.readings.count == 1 && reader.mayWait)
         isInterrupted.store(true, ordering: .relaxed)
-        #expect(write(writer, line, 5) == 5)
+        #expect(write(pipe.writer, line, 5) == 5)
         #expect(throws: InputFault.interrupted) {
             while try reader.next(into: &batch) {}
         }
     }
 
     @Test func `What trickles in without a pause is not gathered for long`() throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("pipe-\(UUID().uuidString)").path
-        #expect(mkfifo(path, 0o600) == 0)
-        let writer = open(path, O_RDWR)
-        defer {
-            close(writer)
-            unlink(path)
-        }
+        let pipe = NamedPipe()
+        defer { pipe.remove() }
         let isOver = Atomic(false)
         let line = Array("{\"device\":\"E\",\"readAt\":60,\"value\":1}\n".utf8)
-        let source = try InputSource(path: path, isInterrupted: { isOver.load(ordering: .relaxed) })
+        let source = try InputSource(path: pipe.path, isInterrupted: { isOver.load(ordering: .relaxed) })
         let reader = AheadReader.start(source, options: InputOptions())
         var batch = DecodedBatch()
         var count = 0
-        // Of a thousand batches, each a line with the next one behind it already.
-        #expect(write(writer, line, line.count) == line.count)
+        // Each line has the next one behind it before it is taken.
+        #expect(write(pipe.writer, line, line.count) == line.count)
         repeat {
-            #expect(write(writer, line, line.count) == line.count)
+            #expect(write(pipe.writer, line, line.count) == line.count)
             #expect(try reader.next(into: &batch))
             count += batch.readings.count
             usleep(1000)
