@@ -19,6 +19,8 @@ let foldSettings =
 let modules: [Target] = [
     // The words of the domain as values: no Foundation, no I/O.
     .target(name: "MeterModel", swiftSettings: settings),
+    // Threads that work beside their owner.
+    .target(name: "Threading", swiftSettings: settings),
     // IANA zones read once into plain tables of offsets.
     .target(name: "TimeZones", dependencies: ["MeterModel"], swiftSettings: settings),
     // Segments of opaque, checksummed, chained, compressed blocks; knows no meters.
@@ -55,7 +57,7 @@ let modules: [Target] = [
     .target(
         name: "ReadModel",
         dependencies: [
-            "MeterModel", "CSQLite", .product(name: "GRDB", package: "GRDB.swift"),
+            "MeterModel", "Threading", "CSQLite", "CSteadyVFS", .product(name: "GRDB", package: "GRDB.swift"),
             .product(name: "GRDBSQLite", package: "GRDB.swift"),
         ],
         swiftSettings: foldSettings
@@ -63,14 +65,16 @@ let modules: [Target] = [
     // Pure folds, and the runner that commits rows, outbox and checkpoint in one transaction.
     .target(
         name: "Projections",
-        dependencies: ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C"],
+        dependencies: [
+            "MeterModel", "Threading", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C",
+        ],
         swiftSettings: foldSettings
     ),
     // Files and stdin into batches, batches into the log, refused lines into quarantine.
     .target(
         name: "Ingest",
         dependencies: [
-            "MeterModel", "Telegrams", "Access", "Admission", "EventStorage", "CLZ4", "CZlib",
+            "MeterModel", "Threading", "Telegrams", "Access", "Admission", "EventStorage", "CLZ4", "CZlib",
             .product(name: "Yams", package: "Yams"),
         ],
         resources: [.embedInCode("Profiles")],
@@ -133,6 +137,8 @@ let modules: [Target] = [
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CCRC32C"),
+    // SQLite's files, synced in pieces.
+    .target(name: "CSteadyVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
     .executableTarget(
         name: "meterfold",
         dependencies: [
@@ -157,6 +163,7 @@ let modules: [Target] = [
 
 let tests: [Target] = [
     .testTarget(name: "MeterModelTests", dependencies: ["MeterModel", "TimeZones"], swiftSettings: settings),
+    .testTarget(name: "ThreadingTests", dependencies: ["Threading"], swiftSettings: settings),
     .testTarget(name: "RecordLogTests", dependencies: ["RecordLog", "TestStage"], swiftSettings: settings),
     .testTarget(
         name: "EventStorageTests",
@@ -185,7 +192,11 @@ let tests: [Target] = [
         dependencies: ["Backups", "TamperEvidence", "EventStorage", "RecordLog", "MeterModel"],
         swiftSettings: settings
     ),
-    .testTarget(name: "ReadModelTests", dependencies: ["ReadModel", "MeterModel"], swiftSettings: settings),
+    .testTarget(
+        name: "ReadModelTests",
+        dependencies: ["ReadModel", "MeterModel", "CSteadyVFS"],
+        swiftSettings: settings
+    ),
     // The slow, from-scratch fold, written from the semantics alone: the oracle of the fast one.
     .target(name: "ReferenceFold", path: "Tests/ReferenceFold", swiftSettings: settings),
     // What the views say, in the oracle's form.

@@ -1,22 +1,21 @@
-import Dispatch
 import EventStorage
 import MeterModel
+import Threading
 
 /// Folds blocks on a thread of its own while the caller reads those that follow.
 ///
 /// What is folded, and in which order, does not depend on the threads: one gather after the other, each as it was
 /// closed.
 ///
-/// Invariants: `filling` is the caller's; `folding` and the fold are the thread's from `handOver` until the next call
-/// that waits, and the caller's at other times.
-// Safety: as the invariants say; `idle` is what hands memory from one thread to the other.
+/// Invariants: `filling` is the caller's; `folding` and the fold are the thread's from `handOver` until it is held
+/// again, and the caller's while it is held.
+// Safety: as the invariants say; `thread` hands memory from one thread to the other.
 final class FoldPipeline: @unchecked Sendable {
     private let fold: Fold
     private let capacity: Int
     private var filling: ReadingGather
     private var folding: ReadingGather
-    private let thread = DispatchQueue(label: "views.fold", qos: .userInitiated)
-    private let idle = DispatchSemaphore(value: 1)
+    private let thread = SideThread(name: "fold")
 
     init(_ fold: Fold, capacity: Int) {
         self.fold = fold
@@ -55,19 +54,18 @@ final class FoldPipeline: @unchecked Sendable {
 
     private func handOver(_ directory: SeriesDirectory) {
         filling.close(directory)
-        idle.wait()
+        thread.hold()
         swap(&filling, &folding)
-        thread.async { [self] in
+        thread.perform { [self] in
             folding.fold(into: fold)
             folding.removeAll()
-            idle.signal()
         }
     }
 
     /// Folds all that was taken in, and gives back the memory in which it waited.
     func finish(_ directory: SeriesDirectory) {
-        idle.wait()
-        defer { idle.signal() }
+        thread.hold()
+        defer { thread.release() }
         filling.close(directory)
         filling.fold(into: fold)
         filling = ReadingGather(capacity: capacity)
@@ -76,8 +74,8 @@ final class FoldPipeline: @unchecked Sendable {
 
     /// Forgets what was taken in and is not folded yet.
     func abandon() {
-        idle.wait()
+        thread.hold()
         filling = ReadingGather(capacity: capacity)
-        idle.signal()
+        thread.release()
     }
 }

@@ -55,6 +55,7 @@ package final class LiveProjector: @unchecked Sendable {
     private var directory = SeriesDirectory()
     private let follower: any ProjectionFollowing
     private let snapshots: FoldSnapshots?
+    private let willRun: @Sendable () -> Void
     private let condition = NSCondition()
     private var head: Position
     private var works: [Work] = []
@@ -79,13 +80,15 @@ package final class LiveProjector: @unchecked Sendable {
     ///   - head: a durable position, not before the checkpoint.
     ///   - snapshots: where its fold is kept for the next start; nil: nowhere.
     ///   - follower: is told.
+    ///   - willRun: called first of all on its thread, whose priority the threads have that fold and write beside it.
     package init(
         _ projector: sending ViewProjector,
         reader: sending EventLogReader,
         checkpoint: Position,
         head: Position,
         snapshots: sending FoldSnapshots? = nil,
-        follower: any ProjectionFollowing
+        follower: any ProjectionFollowing,
+        willRun: @escaping @Sendable () -> Void = {}
     ) {
         committedPosition = Atomic(checkpoint.rawValue)
         foldedPosition = Atomic(0)
@@ -95,6 +98,7 @@ package final class LiveProjector: @unchecked Sendable {
         self.reader = reader
         self.snapshots = snapshots
         self.follower = follower
+        self.willRun = willRun
     }
 
     /// Begins: folds what the views show already, then goes on.
@@ -251,6 +255,7 @@ package final class LiveProjector: @unchecked Sendable {
     // MARK: The thread
 
     private func run() {
+        willRun()
         do {
             try load()
             try follow()

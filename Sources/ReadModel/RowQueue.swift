@@ -1,16 +1,15 @@
-internal import Dispatch
+internal import Threading
 
 /// Takes rows to SQLite on a thread of its own while the next are made.
 ///
-/// Invariants: `filling` is the caller's; `draining` and the state are the thread's from `handOver` until the next call
-/// that waits, and the caller's at other times. After an error nothing more is run.
-// Safety: as the invariants say; `idle` is what hands memory from one thread to the other.
+/// Invariants: `filling` is the caller's; `draining` and the state are the thread's from `handOver` until it is held
+/// again, and the caller's while it is held. After an error nothing more is run.
+// Safety: as the invariants say; `thread` hands memory from one thread to the other.
 final class RowQueue: @unchecked Sendable {
     private let state: WriterState
     private var filling = RowBatch()
     private var draining = RowBatch()
-    private let thread = DispatchQueue(label: "views.rows", qos: .userInitiated)
-    private let idle = DispatchSemaphore(value: 1)
+    private let thread = SideThread(name: "rows")
     private var error: (any Error)?
 
     init(_ state: WriterState) { self.state = state }
@@ -38,16 +37,15 @@ final class RowQueue: @unchecked Sendable {
     }
 
     private func handOver() throws {
-        idle.wait()
+        thread.hold()
         if let error {
-            idle.signal()
+            thread.release()
             throw error
         }
         swap(&filling, &draining)
-        thread.async { [self] in
+        thread.perform { [self] in
             do { try state.run(draining) } catch { self.error = error }
             draining.removeAll()
-            idle.signal()
         }
     }
 
@@ -55,8 +53,8 @@ final class RowQueue: @unchecked Sendable {
     ///
     /// - Throws: what an earlier row met, or one of these.
     func drain() throws -> WriterState {
-        idle.wait()
-        defer { idle.signal() }
+        thread.hold()
+        defer { thread.release() }
         if let error { throw error }
         do { try state.run(filling) } catch {
             self.error = error
@@ -68,16 +66,16 @@ final class RowQueue: @unchecked Sendable {
 
     /// Gives the connection back: it is used no more, whoever still holds this.
     func close() {
-        idle.wait()
+        thread.hold()
         state.close()
-        idle.signal()
+        thread.release()
     }
 
     /// Forgets what waits: the transaction failed.
     func abandon() {
-        idle.wait()
+        thread.hold()
         filling.removeAll()
         error = nil
-        idle.signal()
+        thread.release()
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// A server that takes lines and requests: what it acknowledged stays, however it ends.
@@ -28,6 +29,25 @@ struct ServeTests {
         try server.stop()
         #expect(try scenario.query("balance").map { $0["balance"] } == ["15.00"])
         #expect(Set(try scenario.recorders()) == ["local"])
+    }
+
+    @Test func `What folds gives way to what takes readings in and answers`() throws {
+        let scenario = try Scenario()
+        let server = try Server(scenario)
+        #expect(try server.converse(Tour.declarations + Tour.readings).last?.hasPrefix("ok ") == true)
+        #expect(try server.get("/v1/balance?atLeast=6").status == 200)
+        let threads = "/proc/\(server.child.process)/task"
+        var niceness: [Int: Int] = [:]
+        for thread in try FileManager.default.contentsOfDirectory(atPath: threads) {
+            guard let bytes = FileManager.default.contents(atPath: "\(threads)/\(thread)/stat") else { continue }
+            // Behind the name, which may hold anything, niceness is the 17th field.
+            let fields = String(decoding: bytes, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
+            if fields.count > 16, let nice = Int(fields[16]) { niceness[nice, default: 0] += 1 }
+        }
+        let own = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+        #expect(niceness[min(19, Int(own) + 10), default: 0] >= 1, "\(niceness)")
+        #expect(niceness[Int(own), default: 0] > 1, "\(niceness)")
+        try server.stop()
     }
 
     /// Readings of a device whose values count from 1.

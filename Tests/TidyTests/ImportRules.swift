@@ -3,6 +3,7 @@ enum ImportRules {
     /// Modules of this package and of others that each module may import: the manifest's dependencies.
     static let dependencies: [String: Set<String>] = [
         "MeterModel": [],
+        "Threading": [],
         "TimeZones": ["MeterModel"],
         "RecordLog": ["CLZ4", "CCRC32C", "Crypto"],
         "EventStorage": ["MeterModel", "RecordLog", "Crypto"],
@@ -11,9 +12,11 @@ enum ImportRules {
         "Telegrams": ["MeterModel"],
         "Admission": ["MeterModel"],
         "Billing": ["MeterModel"],
-        "ReadModel": ["MeterModel", "CSQLite", "GRDB", "GRDBSQLite"],
-        "Projections": ["MeterModel", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C"],
-        "Ingest": ["MeterModel", "Telegrams", "Access", "Admission", "EventStorage", "CLZ4", "CZlib", "Yams"],
+        "ReadModel": ["MeterModel", "Threading", "CSQLite", "CSteadyVFS", "GRDB", "GRDBSQLite"],
+        "Projections": ["MeterModel", "Threading", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C"],
+        "Ingest": [
+            "MeterModel", "Threading", "Telegrams", "Access", "Admission", "EventStorage", "CLZ4", "CZlib", "Yams",
+        ],
         "FleetSimulator": ["MeterModel"],
         "Access": ["MeterModel", "Crypto"],
         "Notifications": ["MeterModel", "AsyncHTTPClient", "Crypto", "Logging", "NIOCore", "NIOHTTP1"],
@@ -35,6 +38,7 @@ enum ImportRules {
     /// What comes with the toolchain or with a dependency, where it may be used. Who is not named here is pure: it has
     /// no files, no clock and no locks.
     static let system: [String: Set<String>] = [
+        "Threading": ["Foundation", "Dispatch"],
         "TimeZones": ["Foundation", "Synchronization"],
         "RecordLog": ["Foundation", "Glibc", "Dispatch", "Synchronization"],
         "EventStorage": ["Foundation", "Glibc", "Dispatch", "Synchronization"],

@@ -93,7 +93,8 @@ final class LiveCore: Sendable {
             snapshots: directory.foldSnapshots(zones, reserve: configuration.serve.diskReserveByteCount) {
                 logger.note($0)
             },
-            follower: follower
+            follower: follower,
+            willRun: ThreadPriority.giveWayToIntake
         )
         var admission = try Admission.replay(writer, zones: zones)
         admission.deviceLimit = configuration.deviceLimit
