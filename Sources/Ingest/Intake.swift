@@ -18,6 +18,7 @@ package final class Intake {
         -> Void
 
     private let writer: any BatchAppending
+    private let side: SideAppender
     private let clock: any WallClock
     private let quarantine: any RefusedLineKeeping
     /// Who brings the input, as the log will say.
@@ -27,6 +28,12 @@ package final class Intake {
     var logged: Logged
     package private(set) var admission: Admission
     private(set) var pending = EventBatch()
+    /// Room for what is pending next, while what was pending is being appended.
+    private var spare = EventBatch()
+    /// The last position that the log has given.
+    private(set) var head: Position
+    /// How long the last append took.
+    private(set) var appendDuration = Duration.zero
     private(set) var refused: [RefusedLine] = []
     private var recordedAt = Instant(milliseconds: Int64.min)
     package private(set) var summary = IntakeSummary()
@@ -47,6 +54,8 @@ package final class Intake {
         logged: @escaping Logged
     ) {
         self.writer = writer
+        side = SideAppender(writer)
+        head = writer.head
         self.admission = admission
         self.clock = clock
         self.quarantine = quarantine
@@ -159,7 +168,7 @@ package final class Intake {
         try append()
         try admit([event])
         try append()
-        return writer.head
+        return head
     }
 
     /// Takes in events made by a command, all or none.
@@ -196,26 +205,81 @@ package final class Intake {
         try quarantine.sync()
     }
 
-    /// The last durable position.
-    package var head: Position { writer.head }
+    /// Makes the quarantine alone durable.
+    func syncQuarantine() throws { try quarantine.sync() }
 
     /// The quarantine file, once a line was put into it.
     package var quarantinePath: String? { quarantine.path }
 
+    // MARK: Appending
+
     func append() throws {
+        try endAppend()
         if pending.isEmpty { return }
-        recordedAt = max(recordedAt, clock.now())
+        var portion = detach()
+        let start = ContinuousClock.now
         let positions = try writer.append(
-            &pending,
+            &portion.batch,
+            recordedAt: portion.recordedAt,
+            recordedBy: portion.recordedBy,
+            directory: portion.directory
+        )
+        try note(&portion, positions, ContinuousClock.now - start)
+    }
+
+    /// Begins to append what is pending while more is taken in; `endAppend` is to follow.
+    ///
+    /// - Throws: as `endAppend`, which it calls where one is begun already.
+    func beginAppend() throws {
+        try endAppend()
+        if !pending.isEmpty { side.begin(detach()) }
+    }
+
+    /// Whether an append was begun and not ended.
+    var isAppending: Bool { side.isUnderWay }
+
+    /// Whether one was begun for which `endAppend` does not wait.
+    var isAppendOver: Bool { side.isOver }
+
+    /// Waits for the append that was begun, if one was: then its batch is durable, and `logged` has it.
+    ///
+    /// - Throws: `RecordLogError`, and what `logged` throws.
+    func endAppend() throws {
+        guard side.isUnderWay else { return }
+        var (portion, positions, duration) = try side.end()
+        try note(&portion, positions, duration)
+    }
+
+    /// Waits until nothing is being appended, whatever becomes of it.
+    func abandonAppend() { side.abandon() }
+
+    private func detach() -> SideAppender.Portion {
+        recordedAt = max(recordedAt, clock.now())
+        defer {
+            pending = spare
+            spare = EventBatch()
+        }
+        return SideAppender.Portion(
+            batch: pending,
             recordedAt: recordedAt,
             recordedBy: recordedBy,
             directory: admission.directory
         )
+    }
+
+    private func note(
+        _ portion: inout SideAppender.Portion,
+        _ positions: ClosedRange<UInt64>,
+        _ duration: Duration
+    ) throws {
+        appendDuration = duration
         summary.accepted += positions.count
         summary.firstPosition = summary.firstPosition ?? Position(positions.lowerBound)
         summary.lastPosition = Position(positions.upperBound)
-        try logged(pending, Position(positions.lowerBound), recordedAt, admission.directory)
-        pending.readings.removeAll(keepingCapacity: true)
-        pending.events.removeAll(keepingCapacity: true)
+        head = Position(positions.upperBound)
+        try logged(portion.batch, Position(positions.lowerBound), portion.recordedAt, portion.directory)
+        swap(&spare, &portion.batch)
+        spare.readings.removeAll(keepingCapacity: true)
+        spare.events.removeAll(keepingCapacity: true)
     }
 }

@@ -22,13 +22,21 @@ package final class IntakeFigures: Sendable {
 
     package var snapshot: Snapshot { snapshotBox.withLock { $0 } }
 
-    func note(_ summary: IntakeSummary, commitDuration: Duration) {
-        let seconds = Double(commitDuration.components.seconds) + Double(commitDuration.components.attoseconds) / 1e18
-        let bounds = IntakeFigures.syncBucketsMilliseconds
-        let bucket = bounds.firstIndex { seconds * 1000 <= $0 } ?? bounds.count
+    /// Notes what was taken in and refused so far.
+    func note(_ summary: IntakeSummary) {
         snapshotBox.withLock { figures in
             figures.accepted = summary.accepted
             figures.reasons = summary.reasons
+        }
+    }
+
+    /// Notes an append besides.
+    func note(_ summary: IntakeSummary, appendDuration: Duration) {
+        note(summary)
+        let seconds = Double(appendDuration.components.seconds) + Double(appendDuration.components.attoseconds) / 1e18
+        let bounds = IntakeFigures.syncBucketsMilliseconds
+        let bucket = bounds.firstIndex { seconds * 1000 <= $0 } ?? bounds.count
+        snapshotBox.withLock { figures in
             figures.commitCount += 1
             figures.syncCounts[bucket] += 1
             figures.syncSeconds += seconds

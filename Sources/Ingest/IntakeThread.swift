@@ -6,10 +6,11 @@ import Synchronization
 /// The one thread that takes lines and events to the log, from however many senders: group commit and back-pressure.
 ///
 /// A batch is synced when the queue runs empty, or when as long as the last sync took, and `commitInterval` more, has
-/// passed since it ended. What waits in the queue is bounded: senders ask `hasRoom` before they read on.
+/// passed since it ended; then beside what is taken in meanwhile. What waits in the queue is bounded: senders ask
+/// `hasRoom` before they read on.
 ///
-/// Invariants: `intake` is touched by the thread alone; once `failure` is set nothing is written any more, and every
-/// sender is told so.
+/// Invariants: `intake` and `lastAppendEnd` are touched by the thread alone; once `failure` is set nothing is written
+/// any more, and every sender is told so.
 // Safety: what can change is behind `condition` or atomic; the rest is the thread's own.
 package final class IntakeThread: @unchecked Sendable {
     /// How long a batch gathers under load, beside the time of the last sync.
@@ -43,6 +44,7 @@ package final class IntakeThread: @unchecked Sendable {
     private let isHeld = Atomic<Bool>(false)
     private let durable: Atomic<UInt64>
     private var failure: (any Error)?
+    private var lastAppendEnd = ContinuousClock.now
     private let hasFailedOnce = Atomic<Bool>(false)
     private let onDurable: @Sendable (Position) -> Void
     private let onFailure: @Sendable (any Error) -> Void
@@ -175,25 +177,21 @@ package final class IntakeThread: @unchecked Sendable {
 
     private func run() {
         intake.onDurable = { [unowned self] in publish() }
-        var lastSyncEnd = ContinuousClock.now
-        var lastSyncDuration = Duration.zero
+        intake.appendsAhead = true
         while true {
             let works = nextWorks()
             guard !works.isEmpty else { break }
             for work in works {
                 process(work)
-                if intake.hasPending,
-                    ContinuousClock.now - lastSyncEnd >= IntakeThread.commitInterval + lastSyncDuration
-                {
-                    (lastSyncEnd, lastSyncDuration) = commit()
-                }
+                perform { try intake.answerAppended(waits: false) }
+                if isDue { perform { try intake.beginCommit() } }
             }
             wakeRoomWaiters()
-            if intake.hasPending, condition.withLock({ queue.isEmpty }) {
-                (lastSyncEnd, lastSyncDuration) = commit()
-            }
+            // What has become durable may bring more from those who wait for it; a sync takes in that as well.
+            if isQueueEmpty { perform { try intake.answerAppended() } }
+            if intake.hasPending, !intake.isAppending, isQueueEmpty { commit() }
         }
-        if intake.hasPending { _ = commit() }
+        if intake.hasPending { commit() }
         let rest = condition.withLock {
             hasStopped = true
             defer { queue.removeAll() }
@@ -265,20 +263,30 @@ package final class IntakeThread: @unchecked Sendable {
         }
     }
 
-    private func commit() -> (end: ContinuousClock.Instant, duration: Duration) {
-        let start = ContinuousClock.now
-        guard failure == nil else { return (start, .zero) }
-        do {
+    /// Whether what is pending has gathered for long enough.
+    private var isDue: Bool {
+        intake.hasPending && !intake.isAppending
+            && ContinuousClock.now - lastAppendEnd >= IntakeThread.commitInterval + intake.appendDuration
+    }
+
+    private var isQueueEmpty: Bool { condition.withLock { queue.isEmpty } }
+
+    /// Makes all durable that was taken in.
+    private func commit() {
+        perform {
             try intake.commit()
-        } catch {
-            fail(error)
+            figures.note(intake.summary)
         }
-        let end = ContinuousClock.now
-        figures.note(intake.summary, commitDuration: end - start)
-        return (end, end - start)
+    }
+
+    private func perform(_ body: () throws -> Void) {
+        guard failure == nil else { return }
+        do { try body() } catch { fail(error) }
     }
 
     private func publish() {
+        lastAppendEnd = ContinuousClock.now
+        figures.note(intake.summary, appendDuration: intake.appendDuration)
         let head = intake.head
         guard head.rawValue > durable.load(ordering: .relaxed) else { return }
         durable.store(head.rawValue, ordering: .releasing)

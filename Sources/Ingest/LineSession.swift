@@ -216,11 +216,11 @@ package final class LineSession: @unchecked Sendable {
         )
     }
 
-    /// The `ok` that covers what was taken in, now durable; nil where nobody waits for one.
-    func acknowledgement() -> [UInt8]? {
-        guard acknowledges, summary.lineCount > answeredLineCount else { return nil }
-        answeredLineCount = summary.lineCount
-        return LineSession.answer("ok \(summary.taken.lastPosition?.rawValue ?? 0) \(summary.lineCount)")
+    /// The `ok` that covers so many lines, now durable; nil where nobody waits for one.
+    func acknowledgement(ofLines lineCount: UInt64) -> [UInt8]? {
+        guard acknowledges, lineCount > answeredLineCount else { return nil }
+        answeredLineCount = lineCount
+        return LineSession.answer("ok \(summary.taken.lastPosition?.rawValue ?? 0) \(lineCount)")
     }
 
     /// One line, whatever control characters a text quotes: no sender can put an answer of his own into it.

@@ -7,25 +7,24 @@ import Telegrams
 /// Takes what many senders send to the log, and answers each once its lines are durable.
 ///
 /// Invariants: what is pending in the intake is of `recordedBy` alone; every session with something unanswered is in
-/// `waiting`; `shares` of sessions speak of the intake's pending batch. After `commit` nothing is pending or waiting.
-/// Used from one place at a time. Once a call has thrown, the log has failed and nothing more may be taken in.
+/// `waiting`, or in `answers` where the log has the batch; `shares` of sessions speak of the intake's pending batch.
+/// `answers` has one element for each batch that the log has and that is not answered, in its order. After `commit`
+/// nothing is pending or waiting. Used from one place at a time. Once a call has thrown, the log has failed and nothing
+/// more may be taken in.
 package final class LiveIntake {
     /// Names that may be remembered beside those of the log's devices before the table is begun anew.
     package static let maximumStrayNameCount = 1 << 20
 
-    /// An event that a part of the program has made, and who waits for its position.
-    private struct Recorded {
-        var place: Int
-        var then: @Sendable (Result<Position, any Error>) -> Void
-    }
-
     private let intake: Intake
     private let strayNameCount: Int
+    /// Whether a full batch goes to the log on a thread of its own while more is taken in.
+    var appendsAhead = false
     private var names = TelegramNames()
     private var generation = 1
     private var batch = DecodedBatch()
     private var waiting: [LineSession] = []
-    private var recorded: [Recorded] = []
+    private var recorded: [BatchAnswer.Recorded] = []
+    private var answers: [BatchAnswer] = []
     /// Called when more has become durable, before anybody is answered.
     var onDurable: () -> Void = {}
 
@@ -53,7 +52,7 @@ package final class LiveIntake {
         )
         intake.logged = { [unowned self] batch, first, _, directory in
             onDurable()
-            settlePositions(batch, first: first, directory)
+            answers[0].settle(batch, first: first, directory)
         }
     }
 
@@ -70,7 +69,15 @@ package final class LiveIntake {
     package var admission: Admission { intake.admission }
 
     /// Whether a commit has something to do.
-    package var hasPending: Bool { !waiting.isEmpty || !recorded.isEmpty || !intake.pending.isEmpty }
+    package var hasPending: Bool {
+        !waiting.isEmpty || !recorded.isEmpty || !intake.pending.isEmpty || !answers.isEmpty
+    }
+
+    /// Whether a batch is being appended while more is taken in.
+    var isAppending: Bool { intake.isAppending }
+
+    /// How long the last append took.
+    var appendDuration: Duration { intake.appendDuration }
 
     /// Takes in bytes of a session; they are answered by a later `commit`.
     ///
@@ -92,7 +99,7 @@ package final class LiveIntake {
         if !reply.isEmpty { session.follower.reply(reply) }
         if !session.hasEnded { wait(session) }
         session.follower.consumed(byteCount: bytes.count)
-        if intake.isFull { try commit() }
+        if intake.isFull { try commitOrBegin() }
     }
 
     /// Takes in events that a part of the program makes, all or none; they are durable after a later `commit`.
@@ -110,36 +117,67 @@ package final class LiveIntake {
         guard !events.isEmpty else { return then(.success(head)) }
         try turn(to: name)
         do { try intake.admit(events) } catch { return then(.failure(error)) }
-        recorded.append(Recorded(place: intake.pending.events.count - 1, then: then))
+        recorded.append(BatchAnswer.Recorded(place: intake.pending.events.count - 1, then: then))
     }
 
     /// Makes everything taken in durable, the quarantine too, and answers.
     ///
     /// - Throws: what keeps the log or the quarantine from being written.
     package func commit() throws {
-        prepareShares()
+        try answerAppended()
+        answers.append(takeAnswer())
         try intake.flush()
-        let answered = waiting
-        waiting.removeAll(keepingCapacity: true)
-        for session in answered {
-            session.isWaiting = false
-            if let reply = session.acknowledgement() { session.follower.reply(reply) }
-            if session.hasReachedEnd { session.end(nil) }
+        answers.removeFirst().send()
+    }
+
+    /// Begins to make everything taken in durable, while more may be taken in; `answerAppended` answers.
+    ///
+    /// - Throws: what keeps the log or the quarantine from being written.
+    func beginCommit() throws {
+        try answerAppended()
+        guard !intake.pending.isEmpty else { return try commit() }
+        answers.append(takeAnswer())
+        try intake.beginAppend()
+    }
+
+    private func commitOrBegin() throws {
+        if appendsAhead { try beginCommit() } else { try commit() }
+    }
+
+    /// Waits for the batch that is being appended, if one is, and answers.
+    ///
+    /// - Parameter waits: false: only if there is nothing to wait for.
+    /// - Returns: whether a batch was answered.
+    /// - Throws: what keeps the log or the quarantine from being written.
+    @discardableResult
+    func answerAppended(waits: Bool = true) throws -> Bool {
+        guard waits ? intake.isAppending : intake.isAppendOver else { return false }
+        try intake.endAppend()
+        try intake.syncQuarantine()
+        answers.removeFirst().send()
+        return true
+    }
+
+    /// What is to be said once the pending batch is durable; who is told waits for nothing else then.
+    private func takeAnswer() -> BatchAnswer {
+        defer {
+            waiting.removeAll(keepingCapacity: true)
+            recorded.removeAll(keepingCapacity: true)
         }
+        return BatchAnswer(waiting, recorded, batch: intake.pending, intake.admission.directory)
     }
 
     /// Ends a session whose sender is gone or must go; what it sent as whole lines is kept.
     package func end(_ session: LineSession, _ fault: SessionFault?) throws {
-        if session.isWaiting { try commit() }
+        if session.isWaiting || !answers.isEmpty { try commit() }
         session.end(fault)
     }
 
     /// Tells everybody who waits that nothing will come of it: the log has failed.
     func abandon(_ error: any Error) {
-        for recorded in recorded { recorded.then(.failure(error)) }
-        recorded.removeAll()
-        for session in waiting { session.end(SessionFault(.unavailable, "\(error)")) }
-        waiting.removeAll()
+        intake.abandonAppend()
+        for answer in answers + [takeAnswer()] { answer.refuse(error) }
+        answers.removeAll()
     }
 
     // MARK: Taking in
@@ -168,7 +206,7 @@ package final class LiveIntake {
     /// Makes sure that what is taken in next is recorded under a name of its own.
     private func turn(to name: String) throws {
         guard intake.recordedBy != name else { return }
-        if !intake.pending.isEmpty { try commit() }
+        if !intake.pending.isEmpty { try commitOrBegin() }
         intake.recordedBy = name
     }
 
@@ -195,52 +233,5 @@ package final class LiveIntake {
         names = TelegramNames()
         generation += 1
         intake.beginInput()
-    }
-
-    // MARK: Positions
-
-    /// What of each session will get its lowest and highest position.
-    private struct Extremes {
-        var session: LineSession
-        var lowest: BatchShare.Extreme?
-        var highest: BatchShare.Extreme
-    }
-
-    private var extremes: [Extremes] = []
-
-    /// Finds, before the log sorts the batch, which items of each session will get its lowest and highest position.
-    private func prepareShares() {
-        extremes.removeAll(keepingCapacity: true)
-        let isAlone = waiting.count == 1 && recorded.isEmpty
-        for session in waiting where !session.share.isEmpty {
-            session.summary.taken.accepted += session.share.count
-            guard !isAlone else { continue }
-            let (batch, directory) = (intake.pending, intake.admission.directory)
-            guard let highest = session.share.highest(in: batch, directory) else { continue }
-            let isFirst = session.summary.taken.firstPosition == nil
-            let lowest = isFirst ? session.share.lowest(in: batch, directory) : nil
-            extremes.append(Extremes(session: session, lowest: lowest, highest: highest))
-        }
-    }
-
-    private func settlePositions(_ batch: EventBatch, first: Position, _ directory: SeriesDirectory) {
-        func position(_ item: BatchShare.Extreme) -> Position {
-            BatchShare.position(of: item, in: batch, first: first, directory)
-        }
-        for item in extremes {
-            if let lowest = item.lowest { item.session.summary.taken.firstPosition = position(lowest) }
-            item.session.summary.taken.lastPosition = position(item.highest)
-        }
-        if extremes.isEmpty, let session = waiting.first(where: { !$0.share.isEmpty }) {
-            session.summary.taken.firstPosition = session.summary.taken.firstPosition ?? first
-            session.summary.taken.lastPosition = first.advanced(by: batch.count - 1)
-        }
-        for session in waiting { session.share = BatchShare() }
-        for recorded in recorded {
-            let place = batch.events[recorded.place].readingIndex + recorded.place
-            recorded.then(.success(first.advanced(by: place)))
-        }
-        recorded.removeAll(keepingCapacity: true)
-        extremes.removeAll(keepingCapacity: true)
     }
 }

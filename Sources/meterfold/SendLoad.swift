@@ -38,6 +38,7 @@ final class SendLoad {
     private let clients: [LineClient]
     private let headLineCount: Int
     private let load: SendLoadFlags
+    private var split = LineSplit()
 
     /// Nanoseconds between two times at which lines are due, at least.
     private static let tick: Int64 = 1_000_000
@@ -139,29 +140,11 @@ final class SendLoad {
     /// Offers each client the lines of its devices.
     private func offer(_ lines: ByteBuffer, _ count: Int, _ dueAt: NIODeadline?) -> Bool {
         if clients.count == 1 { return offer(lines, count, to: clients[0], dueAt) }
-        var parts = Array(repeating: Part(), count: clients.count)
-        lines.withUnsafeReadableBytes { bytes in
-            var offset = 0
-            while offset < bytes.count, let base = bytes.baseAddress {
-                let end = memchr(base + offset, CInt(UInt8(ascii: "\n")), bytes.count - offset)
-                let next = end.map { UnsafeRawPointer($0) - base + 1 } ?? bytes.count
-                let line = UnsafeRawBufferPointer(rebasing: bytes[offset..<next])
-                let client = Int(DeviceHash.of(line) % UInt64(parts.count))
-                parts[client].lines.writeBytes(line)
-                parts[client].lineCount += 1
-                offset = next
-            }
-        }
+        let parts = split.parts(of: lines, count: clients.count)
         for (part, client) in zip(parts, clients) where part.lineCount > 0 {
             guard offer(part.lines, part.lineCount, to: client, dueAt) else { return false }
         }
         return true
-    }
-
-    /// What is collected for a client.
-    private struct Part {
-        var lines = ByteBuffer()
-        var lineCount = 0
     }
 
     private func offer(_ lines: ByteBuffer, _ count: Int, to client: LineClient, _ dueAt: NIODeadline?) -> Bool {
@@ -170,49 +153,6 @@ final class SendLoad {
             dueAt: dueAt,
             isInterrupted: { Signals.isInterrupted }
         )
-    }
-}
-
-/// A number that all lines of a device share, found without reading the line: good enough to split a load by.
-enum DeviceHash {
-    private static let key = Array("device".utf8)
-
-    /// Of what stands behind `device` in NDJSON and line protocol, else of the first column.
-    static func of(_ line: UnsafeRawBufferPointer) -> UInt64 {
-        var start = 0
-        if let end = endOfKey(line) {
-            start = end
-            while start < line.count, isBetween(line[start]) { start += 1 }
-        }
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in line[start...] {
-            if isEnd(byte) { break }
-            hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
-        }
-        return hash ^ (hash >> 32)
-    }
-
-    /// Whether a byte may stand between `device` and the name.
-    private static func isBetween(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") || byte == 0x20
-    }
-
-    /// Whether a byte ends a name.
-    private static func isEnd(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: ",") || byte == UInt8(ascii: ";") || byte == UInt8(ascii: "\"") || byte == 0x0A
-            || byte == 0x09 || byte == 0x20
-    }
-
-    private static func endOfKey(_ line: UnsafeRawBufferPointer) -> Int? {
-        guard let base = line.baseAddress else { return nil }
-        var offset = 0
-        while line.count - offset >= key.count,
-            let found = memchr(base + offset, CInt(key[0]), line.count - key.count + 1 - offset)
-        {
-            if memcmp(found, key, key.count) == 0 { return UnsafeRawPointer(found) - base + key.count }
-            offset = UnsafeRawPointer(found) - base + 1
-        }
-        return nil
     }
 }
 

@@ -1,5 +1,6 @@
 import Access
 import Admission
+import Dispatch
 import EventStorage
 import MeterModel
 import Synchronization
@@ -71,6 +72,98 @@ import Testing
             try stage.live.commit()
         }
         #expect(repliesAtAppend == [0, 1, 2] && follower.replies.count == 3)
+    }
+
+    @Test func `More is taken in while a batch is being appended, and answered behind it`() throws {
+        let stage = LiveStage()
+        let (session, follower) = stage.session()
+        let (begun, may) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        stage.log.onAppend = {
+            begun.signal()
+            may.wait()
+        }
+        try stage.take(acknowledging + readingLines("E-1", 0..<3), from: session)
+        try stage.live.beginCommit()
+        begun.wait()
+        try stage.take(readingLines("E-1", 3..<5), from: session)
+        #expect(try !stage.live.answerAppended(waits: false))
+        #expect(stage.live.isAppending && stage.live.head == .origin && follower.replies.isEmpty)
+        may.signal()
+        #expect(try stage.live.answerAppended())
+        // The lines that came meanwhile are not covered yet.
+        #expect(stage.live.head == Position(3) && follower.replies == ["ok 3 3"])
+        may.signal()
+        try stage.live.commit()
+        #expect(stage.live.head == Position(5) && follower.replies == ["ok 3 3", "ok 5 5"])
+        #expect(!stage.live.hasPending)
+    }
+
+    @Test func `A batch that fails while more is taken in is answered by nothing but the failure`() throws {
+        let stage = LiveStage()
+        let (session, follower) = stage.session()
+        let (late, lateFollower) = stage.session()
+        let told = Told()
+        try stage.take(acknowledging + readingLines("E-1", 0..<3), from: session)
+        try stage.live.take([LiveIntakeTests.dayTurn], recordedBy: "local", then: told.note)
+        stage.log.isBroken = true
+        #expect(throws: StageFault.self) {
+            try stage.live.beginCommit()
+            try stage.take(acknowledging + readingLines("E-2", 0..<1), from: late)
+            _ = try stage.live.answerAppended()
+        }
+        stage.live.abandon(StageFault())
+        for follower in [follower, lateFollower] {
+            #expect(follower.fault?.code == .unavailable)
+            #expect(follower.replies.allSatisfy { $0.hasPrefix("err 0 ") })
+        }
+        #expect(stage.log.items.isEmpty && told.all.count == 1)
+    }
+
+    /// What senders and recorders were told, and what is in the log, after the same things happened in the same order.
+    private func history(seed: UInt64, isAhead: Bool) throws -> (log: [String], told: [String], replies: [[String]]) {
+        var random = StageRandom(seed: seed)
+        let stage = LiveStage()
+        stage.live.appendsAhead = isAhead
+        let told = Told()
+        let sessions = (0..<3).map { _ in stage.session() }
+        var counts = [0, 0, 0]
+        for (session, _) in sessions { try stage.take(acknowledging, from: session) }
+        for step in 0..<60 {
+            let i = Int.random(in: 0..<3, using: &random)
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0:
+                if isAhead { try stage.live.beginCommit() } else { try stage.live.commit() }
+            case 1:
+                if isAhead { try stage.live.answerAppended(waits: Bool.random()) }
+            case 2 where step % 4 == 0:
+                let name = Bool.random(using: &random) ? "local" : "serve"
+                try stage.live.take([LiveIntakeTests.dayTurn], recordedBy: name, then: told.note)
+            case 3: try stage.take("{\"device\":\n", from: sessions[i].0)
+            default:
+                let count = Int.random(in: 1...4, using: &random)
+                try stage.take(readingLines("E-\(i)", counts[i]..<counts[i] + count), from: sessions[i].0)
+                counts[i] += count
+            }
+        }
+        for (session, _) in sessions { try stage.take("", isLast: true, from: session) }
+        try stage.live.commit()
+        #expect(sessions.allSatisfy { $0.1.endCount == 1 }, "seed \(seed)")
+        // A refused line is answered at once, before what is being appended.
+        let replies = sessions.map { session in
+            session.1.replies.filter { $0.hasPrefix("ok") } + session.1.replies.filter { !$0.hasPrefix("ok") }
+        }
+        return (stage.log.items, told.all, replies)
+    }
+
+    @Test func `The log and what is told of it are the same whether batches are appended beside or not`() throws {
+        for _ in 0..<200 {
+            let seed = UInt64.random(in: 0...UInt64.max)
+            let direct = try history(seed: seed, isAhead: false)
+            let ahead = try history(seed: seed, isAhead: true)
+            #expect(ahead.log == direct.log, "seed \(seed)")
+            #expect(ahead.told == direct.told, "seed \(seed)")
+            #expect(ahead.replies == direct.replies, "seed \(seed)")
+        }
     }
 
     @Test func `Senders of different names are never in one batch, and each keeps its order`() throws {
