@@ -66,7 +66,7 @@ let modules: [Target] = [
     .target(
         name: "Projections",
         dependencies: [
-            "MeterModel", "Threading", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C",
+            "MeterModel", "Threading", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C", "CPrefetch",
         ],
         swiftSettings: foldSettings
     ),
@@ -137,6 +137,8 @@ let modules: [Target] = [
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CCRC32C"),
+    // A line of memory fetched before it is wanted.
+    .target(name: "CPrefetch"),
     // SQLite's files, synced in pieces.
     .target(name: "CSteadyVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
     .executableTarget(

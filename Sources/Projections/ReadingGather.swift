@@ -1,3 +1,4 @@
+import CPrefetch
 import EventStorage
 import MeterModel
 
@@ -17,6 +18,10 @@ final class ReadingGather {
     static let eventCapacity = 1 << 14
     /// Fewer readings than this are folded as they came; in a small gather fewer than a quarter of it.
     static let usualSortedCount = 4096
+    /// How many readings ahead these are fetched from memory, and the state of their series and devices: they lie where
+    /// the processor does not expect them.
+    private static let readingsAhead = 16
+    private static let stateAhead = 30
 
     private struct Stage {
         var readingEnd = 0
@@ -167,12 +172,24 @@ final class ReadingGather {
                     let device = DeviceOrder.device(of: keys[start])
                     run.removeAll(keepingCapacity: true)
                     runPositions.removeAll(keepingCapacity: true)
+                    if start + ReadingGather.stateAhead < keys.count {
+                        let key = keys[start + ReadingGather.stateAhead]
+                        fold.fetchAhead(
+                            device: DeviceOrder.device(of: key),
+                            series: readings[DeviceOrder.place(of: key)].series
+                        )
+                    }
                     while start < keys.count, DeviceOrder.device(of: keys[start]) == device {
                         let place = DeviceOrder.place(of: keys[start])
                         guard readings[place].series == series else { break }
                         run.append(readings[place])
                         runPositions.append(positions[place])
                         start += 1
+                        if start + ReadingGather.readingsAhead < keys.count {
+                            let ahead = DeviceOrder.place(of: keys[start + ReadingGather.readingsAhead])
+                            meterfold_prefetch(readings.baseAddress.map { $0 + ahead })
+                            meterfold_prefetch(positions.baseAddress.map { $0 + ahead })
+                        }
                     }
                     run.withUnsafeBufferPointer { run in
                         runPositions.withUnsafeBufferPointer { table in

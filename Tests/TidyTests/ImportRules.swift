@@ -13,7 +13,9 @@ enum ImportRules {
         "Admission": ["MeterModel"],
         "Billing": ["MeterModel"],
         "ReadModel": ["MeterModel", "Threading", "CSQLite", "CSteadyVFS", "GRDB", "GRDBSQLite"],
-        "Projections": ["MeterModel", "Threading", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C"],
+        "Projections": [
+            "MeterModel", "Threading", "RecordLog", "EventStorage", "Billing", "ReadModel", "CCRC32C", "CPrefetch",
+        ],
         "Ingest": [
             "MeterModel", "Threading", "Telegrams", "Access", "Admission", "EventStorage", "CLZ4", "CZlib", "Yams",
         ],
