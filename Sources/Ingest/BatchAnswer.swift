@@ -24,7 +24,7 @@ struct BatchAnswer {
     }
 
     private var senders: [Sender]
-    private let recorded: [Recorded]
+    private var recorded: [Recorded]
     /// Whether the whole batch is the one sender's.
     private let isOfOne: Bool
 
@@ -63,7 +63,7 @@ struct BatchAnswer {
     ///   - batch: as the log has sorted it.
     ///   - first: the position of its first record.
     ///   - directory: knows its series.
-    func settle(_ batch: EventBatch, first: Position, _ directory: SeriesDirectory) {
+    mutating func settle(_ batch: EventBatch, first: Position, _ directory: SeriesDirectory) {
         func position(_ item: BatchShare.Extreme) -> Position {
             BatchShare.position(of: item, in: batch, first: first, directory)
         }
@@ -78,6 +78,8 @@ struct BatchAnswer {
             let place = batch.events[recorded.place].readingIndex + recorded.place
             recorded.then(.success(first.advanced(by: place)))
         }
+        // They are told once, whatever keeps senders from being answered.
+        recorded.removeAll()
     }
 
     /// Tells senders that it is durable.

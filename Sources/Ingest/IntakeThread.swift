@@ -184,7 +184,7 @@ package final class IntakeThread: @unchecked Sendable {
             for work in works {
                 process(work)
                 perform { try intake.answerAppended(waits: false) }
-                if isDue { perform { try intake.beginCommit() } }
+                if isDue { beginCommit() }
             }
             wakeRoomWaiters()
             // What has become durable may bring more from those who wait for it; a sync takes in that as well.
@@ -255,6 +255,8 @@ package final class IntakeThread: @unchecked Sendable {
             case .perform(let body):
                 try intake.commit()
                 body(.success(intake))
+                // The body's caller is told of its errors; of the log's everybody is.
+                if let failure = intake.failure { fail(failure) }
             }
         } catch {
             fail(error)
@@ -273,10 +275,20 @@ package final class IntakeThread: @unchecked Sendable {
 
     /// Makes all durable that was taken in.
     private func commit() {
-        perform {
-            try intake.commit()
-            figures.note(intake.summary)
-        }
+        perform { try intake.commit() }
+        noteCommitted()
+    }
+
+    /// The same, beside what is taken in meanwhile.
+    private func beginCommit() {
+        perform { try intake.beginCommit() }
+        // Where there was nothing to append, those whose lines were refused are answered.
+        if !intake.isAppending { noteCommitted() }
+    }
+
+    private func noteCommitted() {
+        lastAppendEnd = ContinuousClock.now
+        figures.note(intake.summary)
     }
 
     private func perform(_ body: () throws -> Void) {

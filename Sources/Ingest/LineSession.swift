@@ -67,7 +67,6 @@ package final class LineSession: @unchecked Sendable {
         into batch: inout DecodedBatch,
         _ body: (inout DecodedBatch, UnsafeRawBufferPointer, TelegramNames) throws -> Void
     ) throws {
-        hasReachedEnd = isLast
         var chunk = bytes
         var start = 0
         if decoder == nil {

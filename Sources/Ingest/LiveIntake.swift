@@ -25,6 +25,8 @@ package final class LiveIntake {
     private var waiting: [LineSession] = []
     private var recorded: [BatchAnswer.Recorded] = []
     private var answers: [BatchAnswer] = []
+    /// What kept the log or the quarantine from being written.
+    private(set) var failure: (any Error)?
     /// Called when more has become durable, before anybody is answered.
     var onDurable: () -> Void = {}
 
@@ -96,6 +98,8 @@ package final class LiveIntake {
         } catch let fault as SessionFault {
             try end(session, fault, &reply)
         }
+        // Not sooner: what is committed while it is taken in does not cover the end.
+        if isLast, !session.hasEnded { session.hasReachedEnd = true }
         if !reply.isEmpty { session.follower.reply(reply) }
         if !session.hasEnded { wait(session) }
         session.follower.consumed(byteCount: bytes.count)
@@ -126,8 +130,15 @@ package final class LiveIntake {
     package func commit() throws {
         try answerAppended()
         answers.append(takeAnswer())
-        try intake.flush()
+        try noting { try intake.flush() }
         answers.removeFirst().send()
+    }
+
+    private func noting(_ body: () throws -> Void) throws {
+        do { try body() } catch {
+            failure = failure ?? error
+            throw error
+        }
     }
 
     /// Begins to make everything taken in durable, while more may be taken in; `answerAppended` answers.
@@ -152,8 +163,10 @@ package final class LiveIntake {
     @discardableResult
     func answerAppended(waits: Bool = true) throws -> Bool {
         guard waits ? intake.isAppending : intake.isAppendOver else { return false }
-        try intake.endAppend()
-        try intake.syncQuarantine()
+        try noting {
+            try intake.endAppend()
+            try intake.syncQuarantine()
+        }
         answers.removeFirst().send()
         return true
     }

@@ -3,6 +3,7 @@ import Foundation
 package import MeterModel
 import RecordLog
 import Synchronization
+import Threading
 
 /// The one thread that keeps the views at the log while it grows: reads what became durable, folds it, commits.
 ///
@@ -56,6 +57,9 @@ package final class LiveProjector: @unchecked Sendable {
     private let follower: any ProjectionFollowing
     private let snapshots: FoldSnapshots?
     private let willRun: @Sendable () -> Void
+    /// Tells whoever waits or follows, at the priority of who started it: threads that are made for those who are woken
+    /// have that of the one that wakes them.
+    private let telling = SideThread(name: "telling")
     private let condition = NSCondition()
     private var head: Position
     private var works: [Work] = []
@@ -103,6 +107,7 @@ package final class LiveProjector: @unchecked Sendable {
 
     /// Begins: folds what the views show already, then goes on.
     package func start() {
+        tell {}
         let thread = Thread { [self] in run() }
         thread.name = "projector"
         thread.stackSize = 8 << 20
@@ -215,12 +220,11 @@ package final class LiveProjector: @unchecked Sendable {
             if hasStopped { return true }
             works.append(
                 Work(position: position, needsCommit: afterCommit) { live in
-                    then(
-                        Result {
-                            if let failure = live.failure { throw failure }
-                            return try body(live.projector, live.directory)
-                        }
-                    )
+                    let result = Result {
+                        if let failure = live.failure { throw failure }
+                        return try body(live.projector, live.directory)
+                    }
+                    live.tell { then(result) }
                 }
             )
             condition.signal()
@@ -266,10 +270,15 @@ package final class LiveProjector: @unchecked Sendable {
                 defer { waiters = [] }
                 return waiters
             }
-            for waiter in left { waiter.continuation.resume() }
-            follower.failed(error)
+            tell { [follower] in
+                for waiter in left { waiter.continuation.resume() }
+                follower.failed(error)
+            }
             runWorksUntilStopped()
         }
+        // Who is told of something has heard it when the thread has ended.
+        telling.hold()
+        telling.release()
         let (rest, left) = condition.withLock {
             hasStopped = true
             condition.broadcast()
@@ -281,7 +290,12 @@ package final class LiveProjector: @unchecked Sendable {
         }
         failure = failure ?? ProjectorStopped()
         for work in rest { work.body(self) }
-        for waiter in left { waiter.continuation.resume() }
+        tell { for waiter in left { waiter.continuation.resume() } }
+    }
+
+    private func tell(_ body: @escaping () -> Void) {
+        telling.hold()
+        telling.perform(body)
     }
 
     /// Whether it is to end, whatever is left to be folded.
@@ -379,21 +393,24 @@ package final class LiveProjector: @unchecked Sendable {
         let jobs = projector.fold.takeUntoldJobs()
         guard !jobs.isEmpty else { return }
         jobsToTell += jobs
-        follower.requested(jobs)
+        tell { [follower] in follower.requested(jobs) }
     }
 
     private func commit() throws {
         let balances = projector.fold.takeChangedBalances()
         try projector.commit(chain: reader.chain.bytes)
         committedPosition.store(projector.position.rawValue, ordering: .releasing)
-        follower.committed(projector.position, balances: balances, jobs: jobsToTell)
+        let (position, jobs) = (projector.position, jobsToTell)
         jobsToTell = []
         let reached = condition.withLock { () -> [Waiter] in
             let reached = waiters.filter { $0.position <= committed }
             waiters.removeAll { $0.position <= committed }
             return reached
         }
-        for waiter in reached { waiter.continuation.resume() }
+        tell { [follower] in
+            follower.committed(position, balances: balances, jobs: jobs)
+            for waiter in reached { waiter.continuation.resume() }
+        }
         snapshots?.keep(projector, directory)
     }
 

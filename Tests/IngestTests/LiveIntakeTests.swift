@@ -119,6 +119,38 @@ import Testing
         #expect(stage.log.items.isEmpty && told.all.count == 1)
     }
 
+    @Test(arguments: [false, true])
+    func `Who records an event is told once, though senders cannot be answered`(isAhead: Bool) throws {
+        let stage = LiveStage()
+        let (session, follower) = stage.session()
+        let told = Told()
+        try stage.take(acknowledging + readingLines("E-1", 0..<1), from: session)
+        try stage.live.take([LiveIntakeTests.dayTurn], recordedBy: "local", then: told.note)
+        stage.quarantine.isSyncBroken = true
+        #expect(throws: StageFault.self) {
+            if isAhead { try stage.live.beginCommit() }
+            try stage.live.commit()
+        }
+        #expect(stage.live.failure is StageFault)
+        stage.live.abandon(StageFault())
+        #expect(told.all == ["2"])
+        #expect(follower.fault?.code == .unavailable && follower.replies.allSatisfy { $0.hasPrefix("err 0 ") })
+    }
+
+    @Test func `A sender ends when its last line is durable, not with a batch before it`() throws {
+        let stage = LiveStage()
+        let (session, follower) = stage.session()
+        try stage.take(acknowledging + readingLines("E-1", 0..<1).dropLast(1), from: session)
+        try stage.live.take([LiveIntakeTests.dayTurn], recordedBy: "serve") { _ in }
+        // The line has its end only now, and is another name's than what is pending.
+        try stage.take("", isLast: true, from: session)
+        #expect(stage.log.items.count == 1 && follower.endCount == 0)
+        try stage.live.commit()
+        #expect(stage.log.items.count == 2 && follower.endCount == 1)
+        #expect(follower.replies == ["ok 2 1"])
+        #expect(follower.summary?.taken.accepted == 1)
+    }
+
     /// What senders and recorders were told, and what is in the log, after the same things happened in the same order.
     private func history(seed: UInt64, isAhead: Bool) throws -> (log: [String], told: [String], replies: [[String]]) {
         var random = StageRandom(seed: seed)

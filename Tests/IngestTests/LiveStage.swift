@@ -109,6 +109,7 @@ final class StagedQuarantine: RefusedLineKeeping {
     private(set) var lines: [String] = []
     private(set) var syncedCount = 0
     var isBroken = false
+    var isSyncBroken = false
     var path: String? { nil }
 
     func add(source: String, line: UInt64, refusal: Refusal, raw: UnsafeRawBufferPointer) throws {
@@ -116,7 +117,10 @@ final class StagedQuarantine: RefusedLineKeeping {
         lines.append("\(source) \(line) \(refusal.code.rawValue) \(String(decoding: raw, as: UTF8.self))")
     }
 
-    func sync() throws { syncedCount = lines.count }
+    func sync() throws {
+        if isSyncBroken { throw StageFault() }
+        syncedCount = lines.count
+    }
 }
 
 /// Remembers what a sender is told.
