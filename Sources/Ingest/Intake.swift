@@ -217,14 +217,8 @@ package final class Intake {
         try endAppend()
         if pending.isEmpty { return }
         var portion = detach()
-        let start = ContinuousClock.now
-        let positions = try writer.append(
-            &portion.batch,
-            recordedAt: portion.recordedAt,
-            recordedBy: portion.recordedBy,
-            directory: portion.directory
-        )
-        try note(&portion, positions, ContinuousClock.now - start)
+        let (positions, duration) = try portion.append(to: writer)
+        try note(&portion, positions, duration)
     }
 
     /// Begins to append what is pending while more is taken in; `endAppend` is to follow.

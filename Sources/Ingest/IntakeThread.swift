@@ -181,10 +181,11 @@ package final class IntakeThread: @unchecked Sendable {
         while true {
             let works = nextWorks()
             guard !works.isEmpty else { break }
-            for work in works {
+            for (i, work) in works.enumerated() {
                 process(work)
                 perform { try intake.answerAppended(waits: false) }
-                if isDue { beginCommit() }
+                // With nothing to do meanwhile it is committed at once, below.
+                if isDue, i + 1 < works.count || !isQueueEmpty { beginCommit() }
             }
             wakeRoomWaiters()
             // What has become durable may bring more from those who wait for it; a sync takes in that as well.

@@ -98,10 +98,12 @@ package final class LiveIntake {
         } catch let fault as SessionFault {
             try end(session, fault, &reply)
         }
-        // Not sooner: what is committed while it is taken in does not cover the end.
-        if isLast, !session.hasEnded { session.hasReachedEnd = true }
         if !reply.isEmpty { session.follower.reply(reply) }
-        if !session.hasEnded { wait(session) }
+        if !session.hasEnded {
+            // Not sooner: what is committed while it is taken in does not cover the end.
+            session.hasReachedEnd = isLast
+            wait(session)
+        }
         session.follower.consumed(byteCount: bytes.count)
         if intake.isFull { try commitOrBegin() }
     }
@@ -224,8 +226,7 @@ package final class LiveIntake {
     }
 
     private func end(_ session: LineSession, _ fault: SessionFault, _ reply: inout [UInt8]) throws {
-        // What came before the fault is answered first; it ends by the fault, not by the end of its input.
-        session.hasReachedEnd = false
+        // What came before the fault is answered first.
         wait(session)
         if !reply.isEmpty { session.follower.reply(reply) }
         reply = []

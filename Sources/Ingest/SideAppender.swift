@@ -18,13 +18,29 @@ final class SideAppender: @unchecked Sendable {
         var recordedBy: String
         /// As it was when the batch was whole; who goes on with a copy of it pays for the copy.
         var directory: SeriesDirectory
+
+        /// Appends the batch, which is left as it was logged.
+        ///
+        /// - Returns: the positions of its records, and how long that took.
+        /// - Throws: what the log throws.
+        mutating func append(
+            to writer: any BatchAppending
+        ) throws -> (positions: ClosedRange<UInt64>, duration: Duration) {
+            let start = ContinuousClock.now
+            let positions = try writer.append(
+                &batch,
+                recordedAt: recordedAt,
+                recordedBy: recordedBy,
+                directory: directory
+            )
+            return (positions, ContinuousClock.now - start)
+        }
     }
 
     private let writer: any BatchAppending
     private let thread = SideThread(name: "appending")
     private var portion: Portion?
-    private var outcome: Result<ClosedRange<UInt64>, any Error>?
-    private var duration = Duration.zero
+    private var outcome: Result<(positions: ClosedRange<UInt64>, duration: Duration), any Error>?
     private let isDone = Atomic<Bool>(false)
     private(set) var isUnderWay = false
 
@@ -45,20 +61,13 @@ final class SideAppender: @unchecked Sendable {
     }
 
     private func append() {
-        let start = ContinuousClock.now
         outcome = Result {
             guard var portion = self.portion else { preconditionFailure("no batch to append") }
             // It is sorted in place.
             self.portion = nil
             defer { self.portion = portion }
-            return try writer.append(
-                &portion.batch,
-                recordedAt: portion.recordedAt,
-                recordedBy: portion.recordedBy,
-                directory: portion.directory
-            )
+            return try portion.append(to: writer)
         }
-        duration = ContinuousClock.now - start
         isDone.store(true, ordering: .releasing)
     }
 
@@ -77,7 +86,8 @@ final class SideAppender: @unchecked Sendable {
             thread.release()
         }
         guard let portion, let outcome else { preconditionFailure("a batch without an outcome") }
-        return (portion, try outcome.get(), duration)
+        let (positions, duration) = try outcome.get()
+        return (portion, positions, duration)
     }
 
     /// Waits until the log is nobody's any more, whatever becomes of the batch.
