@@ -20,14 +20,52 @@ final class RowBatch {
     }
 
     /// The rows of one statement.
-    struct Stream {
-        var cells: ContiguousArray<Cell> = []
-        var rowCount = 0
+    struct Stream: BitwiseCopyable {
+        private var start: UnsafeMutablePointer<Cell>
+        private var capacity: Int
+        private var count = 0
+        fileprivate(set) var rowCount = 0
         /// The greatest first value of a row.
-        var greatestKey = Int64.min
+        fileprivate(set) var greatestKey = Int64.min
+        /// Whether each row's first value is greater than the one before.
+        fileprivate(set) var ascends = true
+
+        fileprivate init() {
+            capacity = 64
+            start = .allocate(capacity: capacity)
+        }
+
+        fileprivate func deallocate() { start.deallocate() }
+
+        /// Good until the next row.
+        var cells: UnsafeBufferPointer<Cell> { UnsafeBufferPointer(start: start, count: count) }
+
+        @inline(__always)
+        fileprivate mutating func append(_ cell: Cell) {
+            if count == capacity { grow() }
+            start[count] = cell
+            count += 1
+        }
+
+        private mutating func grow() {
+            let grown = UnsafeMutablePointer<Cell>.allocate(capacity: capacity * 2)
+            grown.update(from: start, count: count)
+            start.deallocate()
+            start = grown
+            capacity *= 2
+        }
+
+        fileprivate mutating func removeAll() {
+            count = 0
+            rowCount = 0
+            greatestKey = Int64.min
+            ascends = true
+        }
     }
 
-    private(set) var streams = [Stream](repeating: Stream(), count: WriterStatement.allCases.count)
+    private static let streamCount = WriterStatement.allCases.count
+    /// By statement. They are the batch's own memory: rows come by the million.
+    private let streams: UnsafeMutablePointer<Stream>
     private(set) var count = 0
     let text = TextScratch(capacity: 1 << 16)
     private var current = 0
@@ -35,14 +73,23 @@ final class RowBatch {
     /// A batch of so many rows is full: enough that rows of each table can go many at once.
     static let capacity = 8192
 
+    init() {
+        streams = .allocate(capacity: RowBatch.streamCount)
+        for i in 0..<RowBatch.streamCount { (streams + i).initialize(to: Stream()) }
+    }
+
+    deinit {
+        for i in 0..<RowBatch.streamCount { streams[i].deallocate() }
+        streams.deallocate()
+    }
+
     var isFull: Bool { count >= RowBatch.capacity }
 
+    /// The rows of a statement; good until more come.
+    func stream(of statement: WriterStatement) -> Stream { streams[statement.rawValue] }
+
     func removeAll() {
-        for i in streams.indices where streams[i].rowCount > 0 {
-            streams[i].cells.removeAll(keepingCapacity: true)
-            streams[i].rowCount = 0
-            streams[i].greatestKey = Int64.min
-        }
+        for i in 0..<RowBatch.streamCount where streams[i].rowCount > 0 { streams[i].removeAll() }
         text.removeAll()
         count = 0
     }
@@ -60,12 +107,19 @@ final class RowBatch {
     func begin(_ statement: WriterStatement, key: Int64) {
         current = statement.rawValue
         streams[current].rowCount += 1
+        if key <= streams[current].greatestKey { streams[current].ascends = false }
         streams[current].greatestKey = max(streams[current].greatestKey, key)
         count += 1
     }
 
     @inline(__always)
-    private func add(_ cell: Cell) { streams[current].cells.append(cell) }
+    private func add(_ cell: Cell) { streams[current].append(cell) }
+
+    /// Adds a value of another batch, whose texts lie in `source`.
+    func add(_ cell: Cell, from source: TextScratch) {
+        guard cell.byteCount >= 0 else { return add(cell) }
+        add { $0.append(source.bytes(from: Int(cell.value), to: Int(cell.value) + Int(cell.byteCount))) }
+    }
 
     @inline(__always)
     func add(_ value: Int64) { add(Cell(value: value, byteCount: Cell.integer)) }

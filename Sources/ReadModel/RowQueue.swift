@@ -1,18 +1,24 @@
 internal import Threading
 
-/// Takes rows to SQLite on a thread of its own while the next are made.
+/// Takes rows to SQLite on a thread of its own while the next are made, or gathers them for another queue that does.
 ///
 /// Invariants: `filling` is the caller's; `draining` and the state are the thread's from `handOver` until it is held
 /// again, and the caller's while it is held. After an error nothing more is run.
 // Safety: as the invariants say; `thread` hands memory from one thread to the other.
 final class RowQueue: @unchecked Sendable {
-    private let state: WriterState
+    /// Nil: another queue takes them.
+    private let state: WriterState?
     private var filling = RowBatch()
     private var draining = RowBatch()
     private let thread = SideThread(name: "rows")
     private var error: (any Error)?
+    /// While tables of new views are written as pages, by statement: the greatest key put.
+    private var bulkKeys: [Int64?]?
 
     init(_ state: WriterState) { self.state = state }
+
+    /// Gathers rows for another queue, as many as may come.
+    init() { state = nil }
 
     /// Begins a row, to which the caller adds its values before it comes again.
     ///
@@ -20,7 +26,8 @@ final class RowQueue: @unchecked Sendable {
     /// - Throws: what an earlier row met.
     @inline(__always)
     func row(_ statement: WriterStatement, key: Int64 = 0) throws -> RowBatch {
-        if filling.isFull || !filling.mayTake(statement, key: key) { try handOver() }
+        if bulkKeys != nil { try checkBulk(statement, key: key) }
+        if filling.isFull && state != nil || !filling.mayTake(statement, key: key) { try handOver() }
         filling.begin(statement, key: key)
         return filling
     }
@@ -37,26 +44,54 @@ final class RowQueue: @unchecked Sendable {
     }
 
     private func handOver() throws {
+        let state = try holdThread()
+        swap(&filling, &draining)
+        thread.perform { [self] in
+            do { try state.run([draining]) } catch { self.error = error }
+            draining.removeAll()
+        }
+    }
+
+    /// Takes what other queues have gathered, behind all that came before.
+    ///
+    /// - Throws: what an earlier row met.
+    func take(from others: [RowQueue]) throws {
+        let gathered = others.map(\.filling)
+        if bulkKeys != nil { try checkBulk(gathered) }
+        if filling.count > 0 { try handOver() }
+        let state = try holdThread()
+        // What they handed over before is run by now.
+        for other in others { swap(&other.filling, &other.draining) }
+        thread.perform { [self] in
+            do { try state.run(gathered) } catch { self.error = error }
+            for batch in gathered { batch.removeAll() }
+        }
+    }
+
+    /// Holds the thread, where nothing has gone wrong and there is room for more.
+    private func holdThread() throws -> WriterState {
+        guard let state else { preconditionFailure("rows that are gathered do not replace each other") }
         thread.hold()
-        if let error {
+        do {
+            if let error { throw error }
+            try state.makeRoomInBulk()
+        } catch {
+            self.error = error
             thread.release()
             throw error
         }
-        swap(&filling, &draining)
-        thread.perform { [self] in
-            do { try state.run(draining) } catch { self.error = error }
-            draining.removeAll()
-        }
+        return state
     }
 
     /// Runs everything that waits, and gives the state.
     ///
     /// - Throws: what an earlier row met, or one of these.
     func drain() throws -> WriterState {
+        guard let state else { preconditionFailure("rows that are gathered are run by another queue") }
         thread.hold()
         defer { thread.release() }
         if let error { throw error }
-        do { try state.run(filling) } catch {
+        do { try state.run([filling]) } catch {
             self.error = error
             throw error
         }
@@ -64,10 +99,59 @@ final class RowQueue: @unchecked Sendable {
         return state
     }
 
+    /// Ends the rows of a transaction: all that waits is run.
+    ///
+    /// - Throws: what an earlier row met, or one of these.
+    func end() throws {
+        bulkKeys = nil
+        try drain().endBulk()
+    }
+
+    /// Has large tables of new views written as pages, up to the next `end`.
+    ///
+    /// `execute`: runs a statement, on the caller's thread.
+    func beginBulk(execute: @escaping (String) throws -> Void) throws {
+        let state = try drain()
+        try state.beginBulk(execute: execute)
+        guard let bulk = state.bulk else { return }
+        var keys = [Int64?](repeating: nil, count: WriterStatement.allCases.count)
+        for statement in bulk.openStatements { keys[statement.rawValue] = Int64.min }
+        bulkKeys = keys
+    }
+
+    /// Leaves a table to SQLite where a row does not follow those before it.
+    private func checkBulk(_ statement: WriterStatement, key: Int64) throws {
+        let put = statement.deletesWhatIsPutBy
+        let table = put ?? statement
+        guard let last = bulkKeys?[table.rawValue] else { return }
+        if put == nil, key > last {
+            bulkKeys?[table.rawValue] = key
+        } else {
+            bulkKeys?[table.rawValue] = nil
+            try drain().closeBulk(of: table)
+        }
+    }
+
+    /// Leaves tables to SQLite whose rows do not follow those before them, or each other.
+    private func checkBulk(_ gathered: [RowBatch]) throws {
+        for statement in WriterStatement.allCases {
+            let streams = gathered.map { $0.stream(of: statement) }.filter { $0.rowCount > 0 }
+            guard !streams.isEmpty else { continue }
+            let table = statement.deletesWhatIsPutBy ?? statement
+            guard let last = bulkKeys?[table.rawValue] else { continue }
+            if table == statement, streams.allSatisfy({ $0.ascends && $0.cells[0].value > last }) {
+                bulkKeys?[table.rawValue] = streams.map(\.greatestKey).max()
+            } else {
+                bulkKeys?[table.rawValue] = nil
+                try drain().closeBulk(of: table)
+            }
+        }
+    }
+
     /// Gives the connection back: it is used no more, whoever still holds this.
     func close() {
         thread.hold()
-        state.close()
+        state?.close()
         thread.release()
     }
 
@@ -76,6 +160,7 @@ final class RowQueue: @unchecked Sendable {
         thread.hold()
         filling.removeAll()
         error = nil
+        bulkKeys = nil
         thread.release()
     }
 }

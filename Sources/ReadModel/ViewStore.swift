@@ -53,7 +53,7 @@ package final class ViewStore: Sendable {
     }
 
     /// Makes new views that nobody reads before they are finished, as fast as can be: what a crash leaves of them is
-    /// good for nothing.
+    /// good for nothing, and so is what a first transaction leaves that throws.
     ///
     /// - Parameters:
     ///   - path: a file that is not there yet.
@@ -69,6 +69,9 @@ package final class ViewStore: Sendable {
             }
             let store = ViewStore(path: path, database: try DatabaseQueue(path: path, configuration: configuration))
             try store.create(Schema.tables + Schema.personViews, hours: hours)
+            try store.database.writeWithoutTransaction { db in
+                try store.writerBox.rows(of: db).beginBulk { [unowned db] in try db.execute(sql: $0) }
+            }
             return store
         }
     }
@@ -165,15 +168,20 @@ package final class ViewStore: Sendable {
     /// Blocks until the transaction is over. Transactions follow one another; do not nest them.
     package func transaction<Result>(_ body: (ViewWriter) throws -> Result) throws -> Result {
         try withViewErrors {
-            try database.write { db in
+            // What writes pages ends a transaction in between, which GRDB's own would not allow.
+            try database.writeWithoutTransaction { db in
                 let rows = try writerBox.rows(of: db)
+                try db.beginTransaction(.immediate)
                 do {
                     let meta = try ViewReader(db).meta()
                     let result = try body(ViewWriter(rows: rows, hoursAreOn: meta.hoursAreOn))
-                    _ = try rows.drain()
+                    try rows.end()
+                    try db.commit()
                     return result
                 } catch {
                     rows.abandon()
+                    // The first error says more than one of going back.
+                    try? db.rollback()
                     throw error
                 }
             }

@@ -14,6 +14,19 @@ package final class ViewWriter {
         self.hoursAreOn = hoursAreOn
     }
 
+    /// Gathers rows that another writer is to take: of a fold's part that is written beside others, into views that
+    /// have no rows of it yet.
+    package init(gatheringFor writer: ViewWriter) {
+        rows = RowQueue()
+        hoursAreOn = writer.hoursAreOn
+    }
+
+    /// Takes the rows that others have gathered since they were taken last: those of each table in the order of their
+    /// keys.
+    ///
+    /// - Throws: what an earlier row met.
+    package func take(from writers: [ViewWriter]) throws { try rows.take(from: writers.map(\.rows)) }
+
     // MARK: Meta
 
     /// Up to where the log is folded, and the chain's head there (hash bytes, shown in hexadecimal).

@@ -7,8 +7,34 @@ final class WriterState {
     let connection: OpaquePointer
     private var statements = [SQLStatement?](repeating: nil, count: WriterStatement.allCases.count)
     private var manyStatements = [SQLStatement?](repeating: nil, count: WriterStatement.allCases.count)
+    /// Of new views, until their first transaction ends.
+    private(set) var bulk: BulkTables?
 
     init(connection: OpaquePointer) { self.connection = connection }
+
+    /// Has large tables of new views written as pages from now on.
+    ///
+    /// `execute`: runs a statement where those are called that close tables or make room.
+    func beginBulk(execute: @escaping (String) throws -> Void) throws {
+        bulk = try BulkTables(connection, execute: execute)
+    }
+
+    /// Leaves a table that was written as pages to SQLite.
+    func closeBulk(of statement: WriterStatement) throws {
+        if let rest = try bulk?.close(statement) { try run([rest]) }
+    }
+
+    /// Puts pages that wait in place, if they are many.
+    func makeRoomInBulk() throws {
+        guard let bulk, bulk.isFull else { return }
+        try run(bulk.makeRoom())
+    }
+
+    /// Puts what was written as pages in place.
+    func endBulk() throws {
+        try run(bulk?.closeAll() ?? [])
+        bulk = nil
+    }
 
     /// Gives the statements back to the connection, which cannot be closed before.
     func close() {
@@ -36,31 +62,31 @@ final class WriterState {
     /// How many rows the last statement wrote.
     var changeCount: Int { Int(sqlite3_changes(connection)) }
 
-    /// Runs the statements of a batch, one kind after the other, deletions first.
-    func run(_ batch: RowBatch) throws {
-        guard batch.count > 0 else { return }
+    /// Runs the statements of batches, one kind after the other, deletions first: of each kind those of one batch after
+    /// those of the other, but rows that are written as pages in the order of their keys.
+    func run(_ batches: [RowBatch]) throws {
         for statement in WriterStatement.allCases {
-            let stream = batch.streams[statement.rawValue]
-            if stream.rowCount > 0 { try run(statement, stream, batch.text) }
+            let some = batches.filter { $0.stream(of: statement).rowCount > 0 }
+            if some.isEmpty || bulk?.put(statement, some) ?? false { continue }
+            for batch in some { try run(statement, batch.stream(of: statement), batch.text) }
         }
     }
 
     /// Runs a statement for its rows, in order, many at once where it can.
     private func run(_ statement: WriterStatement, _ stream: RowBatch.Stream, _ text: TextScratch) throws {
-        try stream.cells.withUnsafeBufferPointer { cells in
-            let single = try self.statement(statement)
-            var row = 0
-            var cell = 0
-            while row < stream.rowCount {
-                let takesMany = statement.putsRows && row + WriterStatement.manyCount <= stream.rowCount
-                let prepared = takesMany ? try many(statement) : single
-                for parameter in 0..<prepared.parameterCount {
-                    bind(cells[cell + parameter], text, to: prepared, Int32(parameter + 1))
-                }
-                try prepared.run()
-                cell += prepared.parameterCount
-                row += takesMany ? WriterStatement.manyCount : 1
+        let cells = stream.cells
+        let single = try self.statement(statement)
+        var row = 0
+        var cell = 0
+        while row < stream.rowCount {
+            let takesMany = statement.putsRows && row + WriterStatement.manyCount <= stream.rowCount
+            let prepared = takesMany ? try many(statement) : single
+            for parameter in 0..<prepared.parameterCount {
+                bind(cells[cell + parameter], text, to: prepared, Int32(parameter + 1))
             }
+            try prepared.run()
+            cell += prepared.parameterCount
+            row += takesMany ? WriterStatement.manyCount : 1
         }
     }
 
