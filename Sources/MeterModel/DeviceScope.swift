@@ -22,21 +22,7 @@ package struct DeviceScope: Sendable {
     /// Whether what an event says may concern these devices: it is of one of them or of none in particular, or tells of
     /// a push of one.
     package func concerns(_ event: MeterEvent) -> Bool {
-        if case .pushSettled(let outcome) = event { return isOwner(ofJob: outcome.job) }
+        if case .pushSettled(let outcome) = event { return outcome.withDeviceName { contains($0) } ?? false }
         return event.device.map { contains($0) } ?? true
-    }
-
-    /// Whether a push job is of one of these devices. Jobs are named `device/rule/episode/kind`, and of these the
-    /// device alone may have a `/` in it.
-    private func isOwner(ofJob job: String) -> Bool {
-        var job = job
-        return job.withUTF8 { job in
-            var end = job.count
-            for _ in 0..<3 {
-                guard let slash = job[..<end].lastIndex(of: UInt8(ascii: "/")) else { return false }
-                end = slash
-            }
-            return contains(UnsafeBufferPointer(rebasing: job[..<end]))
-        }
     }
 }

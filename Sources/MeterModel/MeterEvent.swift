@@ -331,6 +331,24 @@ package struct PushOutcome: Hashable, Sendable {
     }
 }
 
+extension PushOutcome {
+    /// The name of the device whose push it is, for the duration of `body`. Jobs are named `device/rule/episode/kind`,
+    /// and of these the device alone may have a `/` in it.
+    ///
+    /// - Returns: what `body` returns; nil where the job is not named so.
+    package func withDeviceName<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R?) -> R? {
+        var job = job
+        return job.withUTF8 { job in
+            var end = job.count
+            for _ in 0..<3 {
+                guard let slash = job[..<end].lastIndex(of: UInt8(ascii: "/")) else { return nil }
+                end = slash
+            }
+            return body(UnsafeBufferPointer(rebasing: job[..<end]))
+        }
+    }
+}
+
 extension MeterEvent {
     /// The device that the event concerns, if one.
     package var device: String? {

@@ -8,7 +8,7 @@ extension Fold {
     /// `directory`: the log's numbering, the event's device and series entered.
     package func apply(_ event: MeterEvent, position: Position, recordedAt: Instant, directory: SeriesDirectory) {
         passOver(through: position, directory: directory)
-        guard scope?.concerns(event) ?? true else { return }
+        guard scope?.concerns(event) ?? true, lane?.concerns(event, directory) ?? true else { return }
         let at = position.rawValue
         func device(_ name: String) -> DeviceFold {
             guard let index = directory.devices.index(of: name) else {

@@ -7,15 +7,43 @@ extension Fold {
     ///
     /// Whoever calls this sets the checkpoint in the same transaction, and then calls `markWritten`.
     package func writeRows(to writer: ViewWriter) throws {
-        for device in queuedDevices.sorted() { extendLedgerSpan(devices[Int(device)]) }
-        for device in queuedDevices.sorted() { try writeDevice(devices[Int(device)], to: writer) }
+        let queued = queuedRows()
+        try writeDevices(queued.devices[...], to: writer)
+        try writeNewSeries(to: writer)
+        try writeSeries(queued.series[...], to: writer)
+        try writeJobs(to: writer)
+    }
+
+    /// Devices and series whose rows differ from what was written last, ascending.
+    struct QueuedRows {
+        var devices: [UInt32] = []
+        var series: [UInt32] = []
+    }
+
+    func queuedRows() -> QueuedRows {
+        let devices = queuedDevices.sorted()
+        for device in devices { extendLedgerSpan(self.devices[Int(device)]) }
+        return QueuedRows(devices: devices, series: queuedSeries.sorted())
+    }
+
+    func writeDevices(_ some: ArraySlice<UInt32>, to writer: ViewWriter) throws {
+        for device in some { try writeDevice(devices[Int(device)], to: writer) }
+    }
+
+    func writeNewSeries(to writer: ViewWriter) throws {
         while writtenSeriesCount < series.count {
             let index = writtenSeriesCount
             writtenSeriesCount += 1
             guard owners[index] !== outsider else { continue }
             try writer.putSeries(UInt32(index), device: owners[index].index, register: registers[index].text)
         }
-        for index in queuedSeries.sorted() { try writeSeries(index, to: writer) }
+    }
+
+    func writeSeries(_ some: ArraySlice<UInt32>, to writer: ViewWriter) throws {
+        for index in some { try writeSeries(index, to: writer) }
+    }
+
+    func writeJobs(to writer: ViewWriter) throws {
         for job in unwrittenJobs.sorted() {
             if let row = jobs[job] { try writer.putPushJob(row) }
         }

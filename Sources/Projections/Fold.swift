@@ -10,14 +10,16 @@ package import RecordLog
 ///
 /// With a scope it folds the devices in it, exactly as without: nothing that is folded of a device follows from
 /// another one. `devices`, `series` and `owners` have the log's numbers then too; at those of other devices stand
-/// `outsider` and `outsiderSeries`, which stay empty.
+/// `outsider` and `outsiderSeries`, which stay empty. A lane is the same for those of its devices.
 package final class Fold {
     let zones: any ZoneSource
     /// Nil: all devices.
     let scope: DeviceScope?
+    /// Nil: all devices of the scope.
+    var lane: FoldLane?
     var devices: ContiguousArray<DeviceFold> = []
     /// Those of `devices` that are folded, by number.
-    private(set) var foldedDevices: ContiguousArray<DeviceFold> = []
+    var foldedDevices: ContiguousArray<DeviceFold> = []
     var series: ContiguousArray<SeriesFold> = []
     var owners: ContiguousArray<DeviceFold> = []
     var registers: [ByteName] = []
@@ -25,6 +27,8 @@ package final class Fold {
     private let outsiderSeries = SeriesFold()
     private let noName = ByteName("")
     let packed: PackedChunks
+    /// Where older readings lie of series that other lanes began.
+    var packedByOthers: [PackedChunks] = []
     var tariffs: [ByteName: PublishedTariff] = [:]
     /// Schedules that devices share, made from `tariffs` as they are now.
     var schedules: [ScheduleKey: RateSchedule] = [:]
@@ -71,16 +75,29 @@ package final class Fold {
     ///   - supposition: what is supposed in place of what the log says.
     ///   - scope: the devices that are folded; nil: all.
     ///   - scratch: where older readings lie; nil: in memory.
-    package init(
+    package convenience init(
         zones: any ZoneSource,
         asOf: Instant? = nil,
         supposing supposition: Supposition? = nil,
         scope: DeviceScope? = nil,
         scratch: ScratchFile? = nil
     ) {
+        self.init(zones: zones, asOf: asOf, supposing: supposition, scope: scope, lane: nil, scratch: scratch)
+    }
+
+    /// `lane`: what of the devices is folded here, and the rest elsewhere; nil: all.
+    init(
+        zones: any ZoneSource,
+        asOf: Instant? = nil,
+        supposing supposition: Supposition? = nil,
+        scope: DeviceScope? = nil,
+        lane: FoldLane?,
+        scratch: ScratchFile?
+    ) {
         packed = PackedChunks(file: scratch)
         self.zones = zones
         self.scope = scope
+        self.lane = lane
         self.asOf = asOf
         self.supposition = supposition
         for (name, tariff) in supposition?.tariffs ?? [:] {
@@ -125,7 +142,10 @@ package final class Fold {
         let index = readings[0].series
         let fold = series[Int(index)]
         let device = owners[Int(index)]
-        precondition(device !== outsider, "a reading of a device that is not folded")
+        if device === outsider {
+            precondition(lane != nil, "a reading of a device that is not folded")
+            return
+        }
         enqueue(device)
         if device.billingSeries == nil || device.declaration.dimension == nil {
             device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
@@ -421,7 +441,8 @@ package final class Fold {
     func grow(to directory: SeriesDirectory) {
         while devices.count < directory.deviceCount {
             let index = UInt32(devices.count)
-            if let scope, !directory.devices.withBytes(of: index, { scope.contains($0) }) {
+            let isFolded = lane?.has(index) ?? true
+            if !isFolded || !(scope.map { scope in directory.devices.withBytes(of: index, scope.contains) } ?? true) {
                 devices.append(outsider)
                 continue
             }
@@ -468,18 +489,5 @@ package final class Fold {
             )
         }
         change.clear()
-    }
-}
-
-/// What a declaration says about counting, in mWh or mL.
-struct DeclaredFactors: Equatable {
-    var multiplierThousandths: Int64?
-    var modulus: Int64?
-    var maxRate: Int64?
-
-    init(_ declaration: DeviceDeclaration) {
-        multiplierThousandths = declaration.multiplier.flatMap { $0.scaled(by: 3) }.map(Int64.init)
-        modulus = declaration.modulusMilli
-        maxRate = declaration.maxRateMilli
     }
 }

@@ -2,26 +2,28 @@ import EventStorage
 import MeterModel
 import Threading
 
-/// Folds blocks on a thread of its own while the caller reads those that follow.
+/// Folds blocks on threads of its own, one for each lane, while the caller reads those that follow.
 ///
-/// What is folded, and in which order, does not depend on the threads: one gather after the other, each as it was
-/// closed.
+/// What is folded of a device, and in which order, does not depend on the threads: one gather after the other, each as
+/// it was closed.
 ///
-/// Invariants: `filling` is the caller's; `folding` and the fold are the thread's from `handOver` until it is held
-/// again, and the caller's while it is held.
-// Safety: as the invariants say; `thread` hands memory from one thread to the other.
+/// Invariants: `filling` is the caller's; `folding` and the folds are the threads' from `handOver` until all are held
+/// again, and the caller's while they are held.
+// Safety: as the invariants say; `threads` hand memory from one thread to the other.
 final class FoldPipeline: @unchecked Sendable {
-    private let fold: Fold
+    private let lanes: [Fold]
     private let capacity: Int
     private var filling: ReadingGather
     private var folding: ReadingGather
-    private let thread = SideThread(name: "fold")
+    private let threads: [SideThread]
 
-    init(_ fold: Fold, capacity: Int) {
-        self.fold = fold
+    /// `lanes`: of one fold, or that alone.
+    init(_ lanes: [Fold], capacity: Int) {
+        self.lanes = lanes
         self.capacity = capacity
         filling = ReadingGather(capacity: capacity)
         folding = ReadingGather(capacity: capacity)
+        threads = lanes.map { _ in SideThread(name: "fold") }
     }
 
     /// Takes in a block that follows; it is folded by `finish` at the latest, and nobody looks at the fold before.
@@ -31,51 +33,92 @@ final class FoldPipeline: @unchecked Sendable {
         for run in block.runs {
             switch run {
             case .readings(let first, let readings):
-                var start = 0
-                while start < readings.count {
-                    if !filling.takesReadings { handOver(directory) }
-                    let end = min(readings.count, start + filling.room)
-                    filling.append(
-                        UnsafeBufferPointer(rebasing: readings[start..<end]),
-                        first: first.advanced(by: start),
-                        recordedAt: block.recordedAt
-                    )
-                    start = end
-                }
+                take(readings, first: first, recordedAt: block.recordedAt, directory: directory)
             case .event(let position, let event):
-                if filling.isFull { handOver(directory) }
-                filling.append(event, position: position, recordedAt: block.recordedAt)
+                take(event, position: position, recordedAt: block.recordedAt, directory: directory)
             case .lost(let positions, _):
                 finish(directory)
-                fold.lose(positions, directory: directory)
+                for lane in lanes { lane.lose(positions, directory: directory) }
             }
         }
     }
 
+    /// The same of a batch as it was logged from `first` on.
+    func take(_ batch: EventBatch, first: Position, recordedAt: Instant, directory: SeriesDirectory) {
+        batch.readings.withUnsafeBufferPointer { readings in
+            batch.forEachRun(
+                readings: { offset, range in
+                    take(
+                        UnsafeBufferPointer(rebasing: readings[range]),
+                        first: first.advanced(by: offset),
+                        recordedAt: recordedAt,
+                        directory: directory
+                    )
+                },
+                event: { offset, index in
+                    take(
+                        batch.events[index].event,
+                        position: first.advanced(by: offset),
+                        recordedAt: recordedAt,
+                        directory: directory
+                    )
+                }
+            )
+        }
+    }
+
+    private func take(
+        _ readings: UnsafeBufferPointer<ReadingRecord>,
+        first: Position,
+        recordedAt: Instant,
+        directory: SeriesDirectory
+    ) {
+        var start = 0
+        while start < readings.count {
+            if !filling.takesReadings { handOver(directory) }
+            let end = min(readings.count, start + filling.room)
+            filling.append(
+                UnsafeBufferPointer(rebasing: readings[start..<end]),
+                first: first.advanced(by: start),
+                recordedAt: recordedAt
+            )
+            start = end
+        }
+    }
+
+    private func take(_ event: MeterEvent, position: Position, recordedAt: Instant, directory: SeriesDirectory) {
+        if filling.isFull { handOver(directory) }
+        filling.append(event, position: position, recordedAt: recordedAt)
+    }
+
     private func handOver(_ directory: SeriesDirectory) {
         filling.close(directory)
-        thread.hold()
+        hold()
+        folding.removeAll()
         swap(&filling, &folding)
-        thread.perform { [self] in
-            folding.fold(into: fold)
-            folding.removeAll()
-        }
+        fold()
+    }
+
+    private func hold() { for thread in threads { thread.hold() } }
+
+    /// Has what is to be folded folded.
+    private func fold() {
+        for (thread, lane) in zip(threads, lanes) { thread.perform { [folding] in folding.fold(into: lane) } }
     }
 
     /// Folds all that was taken in, and gives back the memory in which it waited.
     func finish(_ directory: SeriesDirectory) {
-        thread.hold()
-        defer { thread.release() }
-        filling.close(directory)
-        filling.fold(into: fold)
+        handOver(directory)
+        hold()
+        defer { for thread in threads { thread.release() } }
         filling = ReadingGather(capacity: capacity)
         folding = ReadingGather(capacity: capacity)
     }
 
     /// Forgets what was taken in and is not folded yet.
     func abandon() {
-        thread.hold()
+        hold()
         filling = ReadingGather(capacity: capacity)
-        thread.release()
+        for thread in threads { thread.release() }
     }
 }

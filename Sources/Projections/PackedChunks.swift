@@ -133,7 +133,7 @@ final class PackedChunks {
     }
 
     private func makePart() -> Part {
-        if let memory = file?.map(partAt: parts.count, byteCount: PackedChunks.partByteCount) {
+        if let memory = file?.mapPart(PackedChunks.partByteCount) {
             return Part(memory: memory, isInFile: true)
         }
         return Part(memory: ScratchFile.mapMemory(PackedChunks.partByteCount), isInFile: false)

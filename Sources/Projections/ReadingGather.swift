@@ -161,6 +161,20 @@ final class ReadingGather {
         }
     }
 
+    /// Where the first reading of a device with that number or a greater one stands.
+    private static func firstPlace(
+        in keys: UnsafeBufferPointer<UInt64>,
+        from start: Int,
+        ofDevice device: UInt32
+    ) -> Int {
+        var (low, high) = (start, keys.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if DeviceOrder.device(of: keys[middle]) < device { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
     private func foldSorted(_ keys: UnsafeBufferPointer<UInt64>, into fold: Fold) {
         var run: ContiguousArray<ReadingRecord> = []
         var runPositions: ContiguousArray<UInt64> = []
@@ -170,6 +184,11 @@ final class ReadingGather {
                 while start < keys.count {
                     let series = readings[DeviceOrder.place(of: keys[start])].series
                     let device = DeviceOrder.device(of: keys[start])
+                    if let lane = fold.lane, !lane.has(device) {
+                        let end = lane.end(ofPieceWith: device)
+                        start = ReadingGather.firstPlace(in: keys, from: start, ofDevice: end)
+                        continue
+                    }
                     run.removeAll(keepingCapacity: true)
                     runPositions.removeAll(keepingCapacity: true)
                     if start + ReadingGather.stateAhead < keys.count {

@@ -12,8 +12,10 @@ package final class ViewProjector {
     /// How many readings may wait to be folded device by device, where it is not said.
     package static let usualGatherCapacity = ReadingGather.usualCapacity
 
-    /// What the views are written from.
+    /// What the views are written from; while there are lanes, the first of them.
     package private(set) var fold: Fold
+    /// The lanes beside `fold`, until their rows are written.
+    private var otherLanes: [Fold] = []
     private let zones: any ZoneSource
     private let gatherCapacity: Int
     /// Where the fold's older readings lie; nil: in memory.
@@ -46,13 +48,31 @@ package final class ViewProjector {
         self.scratch = scratch
         fold = Fold(zones: zones, asOf: asOf, supposing: supposition, scope: scope, scratch: scratch)
         self.gatherCapacity = gatherCapacity
-        pipeline = FoldPipeline(fold, capacity: gatherCapacity)
+        pipeline = FoldPipeline([fold], capacity: gatherCapacity)
+    }
+
+    /// Has what is gathered folded in lanes side by side, up to the first commit. It costs room for twice as many
+    /// numbers of devices and series.
+    ///
+    /// - Precondition: nothing is folded yet, nothing is supposed, and the store is empty. Up to the commit all is
+    ///   gathered, and nobody asks what is folded.
+    package func beginLanes() { beginLanes(pieceBits: FoldLane.usualPieceBits) }
+
+    /// As above; `pieceBits`: how many devices that follow each other are in one lane, as a power of two.
+    func beginLanes(pieceBits: UInt32) {
+        precondition(fold.position == .origin && fold.supposition == nil && fold.asOf == nil, "lanes of a fold")
+        let lanes = (0..<FoldLane.count).map {
+            Fold(zones: zones, scope: fold.scope, lane: FoldLane(number: $0, pieceBits: pieceBits), scratch: scratch)
+        }
+        fold = lanes[0]
+        otherLanes = Array(lanes[1...])
+        pipeline = FoldPipeline(lanes, capacity: gatherCapacity)
     }
 
     /// Begins from what was folded before, in place of nothing.
     func begin(with fold: Fold) {
         self.fold = fold
-        pipeline = FoldPipeline(fold, capacity: gatherCapacity)
+        pipeline = FoldPipeline([fold], capacity: gatherCapacity)
     }
 
     /// Goes on in another store, which shows the same as the one so far.
@@ -82,6 +102,14 @@ package final class ViewProjector {
         // What supposes a point in time looks at each reading by itself.
         if fold.supposition?.isBounded ?? false { return apply(block, directory: directory) }
         pipeline.take(block, directory: directory)
+    }
+
+    /// Takes in a batch as it was logged from `firstPosition` on, in the same way.
+    ///
+    /// - Precondition: nothing is supposed.
+    package func gather(_ batch: EventBatch, firstPosition: Position, recordedAt: Instant, directory: SeriesDirectory) {
+        precondition(fold.supposition == nil, "a batch taken in by a fold that supposes something")
+        pipeline.take(batch, first: firstPosition, recordedAt: recordedAt, directory: directory)
     }
 
     /// Folds all that `gather` took in, and gives back the memory in which it waited.
@@ -134,7 +162,7 @@ package final class ViewProjector {
             return .proceed
         }
         foldGathered(directory: directory)
-        if let end { fold.passOver(through: end, directory: directory) }
+        if let end { for lane in [fold] + otherLanes { lane.passOver(through: end, directory: directory) } }
         return directory
     }
 
@@ -164,7 +192,7 @@ package final class ViewProjector {
     }
 
     /// Gives back the memory through which the fold's scratch file was looked at.
-    package func giveBackMemory() { fold.packed.giveBackMemory() }
+    package func giveBackMemory() { fold.giveBackMemory() }
 
     /// Says that the store already shows everything folded so far.
     package func assumeWritten() { fold.assumeWritten() }
@@ -174,13 +202,19 @@ package final class ViewProjector {
     /// - Parameter chain: the log's chain value at `position`, its bytes.
     /// - Throws: `ViewError`; the store is then as it was, and the same commit may be tried again.
     package func commit(chain: [UInt8]) throws {
+        let lanes = FoldLanes([fold] + otherLanes)
         try store.transaction { writer in
-            try fold.writeRows(to: writer)
+            try lanes.writeRows(to: writer)
             try writer.setTimeZoneDatabase(zones.version)
             if !fold.holes.isEmpty { try writer.setHoles(fold.holes) }
             try writer.setCheckpoint(fold.position, chainHead: chain)
         }
-        fold.markWritten()
+        lanes.markWritten()
+        guard !otherLanes.isEmpty else { return }
+        for lane in otherLanes { fold.absorb(lane) }
+        fold.endLanes()
+        otherLanes = []
+        pipeline = FoldPipeline([fold], capacity: gatherCapacity)
     }
 
     /// Makes durable what was committed.

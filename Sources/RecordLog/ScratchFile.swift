@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// A file without a name for what a process needs no longer than it lives, mapped into memory part by part: what is not
 /// looked at the system writes out and takes its memory back.
@@ -6,6 +7,8 @@ internal import Glibc
 /// A part that was mapped has its room on the disk, so that writing to it does not fail.
 package final class ScratchFile {
     private let descriptor: Int32
+    /// Where the next part begins.
+    private let end = Atomic<Int>(0)
     /// Free bytes that it leaves on the disk.
     package var reserveByteCount: UInt64
 
@@ -25,17 +28,14 @@ package final class ScratchFile {
 
     deinit { close(descriptor) }
 
-    /// Maps the nth of parts of one size, filled with zeros.
+    /// Maps another part, filled with zeros; whoever wants one at the same time gets another.
     ///
-    /// - Parameters:
-    ///   - number: from 0; each once.
-    ///   - byteCount: how large each is, a multiple of a page.
+    /// - Parameter byteCount: how large it is, a multiple of a page.
     /// - Returns: its memory, good also once the file is closed; nil where the disk has no room.
-    package func map(partAt number: Int, byteCount: Int) -> UnsafeMutableRawPointer? {
-        let offset = off_t(number * byteCount)
-        guard hasRoom(forBytes: byteCount), posix_fallocate(descriptor, offset, off_t(byteCount)) == 0 else {
-            return nil
-        }
+    package func mapPart(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+        guard hasRoom(forBytes: byteCount) else { return nil }
+        let offset = off_t(end.wrappingAdd(byteCount, ordering: .relaxed).oldValue)
+        guard posix_fallocate(descriptor, offset, off_t(byteCount)) == 0 else { return nil }
         let part = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, offset)
         return part == MAP_FAILED ? nil : part
     }
@@ -57,16 +57,16 @@ package final class ScratchFile {
         return part
     }
 
-    /// Forgets the pages of a part that `map` gave: those that are looked at again come from the file.
+    /// Forgets the pages of a part that `mapPart` gave: those that are looked at again come from the file.
     ///
     /// - Parameters:
-    ///   - part: what `map` gave, nothing else.
+    ///   - part: what `mapPart` gave, nothing else.
     ///   - byteCount: how large it is.
     package static func forget(_ part: UnsafeMutableRawPointer, byteCount: Int) {
         madvise(part, byteCount, MADV_DONTNEED)
     }
 
-    /// Gives back what `map` or `mapMemory` gave.
+    /// Gives back what `mapPart` or `mapMemory` gave.
     ///
     /// - Parameters:
     ///   - part: what it gave.

@@ -11,8 +11,8 @@ import TimeZones
 /// The write side with its lock, and the views folded from it: what every command that writes works on.
 ///
 /// Invariants: while it lives nobody else writes the log or the views; `admission` knows all that the log holds when it
-/// is handed out; the projector has folded every position up to the log's head after `load` and after each logged
-/// batch.
+/// is handed out; the projector has folded every position up to the log's head after `load` and after each batch that
+/// was logged without an appender; of one that was, after `settle`.
 ///
 /// With a scope (`scope` is not nil) both hold of the devices in it, and of what concerns no device in particular:
 /// whatever is then logged must be about these devices. What it costs to start is in proportion to them and a pass over
@@ -40,6 +40,9 @@ final class Engine {
             }
         }
     }
+
+    /// Events from which on the first rows of views are made as a rebuild makes them.
+    private static let leastCountMadeAnew: UInt64 = 1 << 18
 
     let directory: DataDirectory
     let configuration: AppConfiguration
@@ -102,7 +105,9 @@ final class Engine {
     }
 
     /// Folds a batch as it was logged.
-    func fold(_ batch: EventBatch, _ first: Position, _ recordedAt: Instant, _ directory: SeriesDirectory) throws {
+    private func fold(_ batch: EventBatch, _ first: Position, _ recordedAt: Instant, _ directory: SeriesDirectory)
+        throws
+    {
         projector?.apply(batch, firstPosition: first, recordedAt: recordedAt, directory: directory)
     }
 
@@ -135,11 +140,12 @@ final class Engine {
         )
     }
 
-    /// As above, of many batches: they are appended and folded on a thread of `appender`, ahead of which the intake is.
-    /// The log and the projector are its own until it has settled.
+    /// As above, of many batches: they are appended on a thread of `appender`, ahead of which the intake is, and folded
+    /// together, at the latest by `settle`. The log and the projector are its own until it has settled.
     func makeIntake(recordedBy: String, over appender: inout AheadAppender?) -> Intake {
+        if let projector, projector.position == .origin, scope == nil { projector.beginLanes() }
         let ahead = AheadAppender.start(writer, directory: admission.directory) { [unowned self] in
-            try fold($0, $1, $2, $3)
+            projector?.gather($0, firstPosition: $1, recordedAt: $2, directory: $3)
         }
         appender = ahead
         return Intake(
@@ -150,6 +156,36 @@ final class Engine {
             recordedBy: recordedBy,
             logged: { _, _, _, _ in }
         )
+    }
+
+    /// Folds what was appended over an appender, which has settled, and brings the views to the log's head.
+    ///
+    /// - Parameter known: the log's numbering.
+    /// - Throws: `ViewError`.
+    func settle(_ known: SeriesDirectory) throws {
+        guard let projector, let store else { return }
+        projector.foldGathered(directory: known)
+        let isNew = try store.read { try $0.meta().checkpoint } == .origin
+        if isNew, writer.head.rawValue >= Engine.leastCountMadeAnew {
+            try makeAnew(store, projector)
+        } else {
+            try commit()
+        }
+    }
+
+    /// Writes the first rows of views into a file of their own, which takes the place of the empty one.
+    private func makeAnew(_ empty: ViewStore, _ projector: ViewProjector) throws {
+        let path = directory.views + ".fresh"
+        Views.remove(path)
+        let fresh = try ViewStore.begin(path: path, hours: configuration.keepsHours)
+        projector.goOn(in: fresh)
+        try commit()
+        try fresh.finish()
+        try empty.close()
+        try RebuildReport.swap(path, directory.views, keepsOld: false)
+        let made = try ViewStore.open(path: directory.views, hours: configuration.keepsHours)
+        store = made
+        projector.goOn(in: made)
     }
 
     // MARK: Opening

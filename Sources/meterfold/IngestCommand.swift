@@ -129,7 +129,7 @@ struct IngestCommand: AsyncParsableCommand {
         }
         try intake.flush()
         progress.finish()
-        try engine.commit()
+        try engine.settle(intake.admission.directory)
         try engine.keepFold(intake.admission.directory)
         let summary = IngestReport(
             summary: intake.summary,

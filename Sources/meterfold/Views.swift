@@ -177,6 +177,7 @@ enum Views {
             scope: scope,
             scratch: directory.makeScratch()
         )
+        if asOf == nil, scope == nil { projector.beginLanes() }
         let known = try projector.fold(EventLogReader(directory: directory.path), through: last) { block, _ in
             progress?.advance(to: block.lastPosition.rawValue)
         }

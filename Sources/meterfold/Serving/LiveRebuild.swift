@@ -24,7 +24,7 @@ struct LiveRebuild {
         Views.remove(fresh)
         let start = SystemClock.uptimeSeconds()
         // Folding takes its time, and blocks.
-        let result = try await onThreadOfItsOwn { try LiveRebuild.rebuild(core, fresh) }
+        let result = try await onPatientThread { try LiveRebuild.rebuild(core, fresh) }
         onReplaced()
         result.tell(console, views: core.directory.views, seconds: SystemClock.uptimeSeconds() - start)
         return result.differs ? 1 : 0
@@ -38,6 +38,7 @@ struct LiveRebuild {
             zones: core.zones,
             scratch: core.directory.makeScratch()
         )
+        projector.beginLanes()
         nonisolated(unsafe) let reader = try EventLogReader(directory: core.directory.path)
         nonisolated(unsafe) var known = try projector.fold(reader, through: core.intake.durablePosition)
         try projector.commit(chain: reader.chain.bytes)

@@ -11,7 +11,8 @@ import Testing
 struct FoldSnapshotTests {
     /// What no fold has that may be written, or what never changes in one.
     private static let constant: Set<String> = [
-        "Fold.scope", "Fold.asOf", "Fold.supposition", "Fold.unwrittenJobs", "Fold.queuedSeries", "Fold.queuedDevices",
+        "Fold.scope", "Fold.lane", "Fold.packedByOthers", "Fold.asOf", "Fold.supposition", "Fold.unwrittenJobs",
+        "Fold.queuedSeries", "Fold.queuedDevices",
         "DeviceFold.isQueued", "DeviceFold.dirtyDays", "DeviceFold.ledgerIsWhollyDirty",
         "SeriesFold.dirtySpan", "SeriesFold.anomaliesAreDirty", "SeriesFold.isWhollyDirty", "SeriesFold.hasStaleRows",
         "SeriesFold.isQueued", "MeterSegments.laterExchanges", "AlertBook.unwritten",

@@ -1,0 +1,90 @@
+import ReadModel
+import Threading
+
+/// The lanes of one fold, whose rows are made side by side; one lane alone is written as it is.
+///
+/// What is written does not depend on the threads: pieces follow each other by number, and within one the lanes' rows
+/// are put in the order of their keys.
+struct FoldLanes {
+    /// How many numbers, a power of two, of devices and of series are written before the lanes wait for each other.
+    private static let pieceCount: UInt32 = 2048
+
+    private let lanes: [Fold]
+    private let threads: [SideThread]
+
+    init(_ lanes: [Fold]) {
+        self.lanes = lanes
+        threads = lanes.dropFirst().map { _ in SideThread(name: "lane") }
+    }
+
+    /// Writes every row that differs from what was written last (`Fold.writeRows`).
+    func writeRows(to writer: ViewWriter) throws {
+        guard lanes.count > 1 else { return try lanes[0].writeRows(to: writer) }
+        let writers = lanes.map { _ in ViewWriter(gatheringFor: writer) }
+        var queued = lanes.map { _ in Fold.QueuedRows() }
+        try queued.withUnsafeMutableBufferPointer { queued in
+            // Safety: each lane has an element of its own, and all have ended on return.
+            nonisolated(unsafe) let queued = queued
+            try inEach { queued[$0] = lanes[$0].queuedRows() }
+        }
+        // Pieces of both together: what SQLite takes longest for is a device, what we do, a series.
+        var (devices, series) = (Pieces(queued.map(\.devices)), Pieces(queued.map(\.series)))
+        while !devices.isEmpty || !series.isEmpty {
+            let (someDevices, someSeries) = (devices.next(), series.next())
+            try inEach { lane in
+                try lanes[lane].writeDevices(someDevices[lane], to: writers[lane])
+                try lanes[lane].writeSeries(someSeries[lane], to: writers[lane])
+            }
+            try writer.take(from: writers)
+        }
+        for lane in lanes {
+            try lane.writeNewSeries(to: writer)
+            try lane.writeJobs(to: writer)
+        }
+    }
+
+    /// Forgets what was to be written, once it is.
+    func markWritten() { try? inEach { lanes[$0].markWritten() } }
+
+    /// The numbers of each lane, which ascend, to be taken piece by piece.
+    private struct Pieces {
+        private var rest: [ArraySlice<UInt32>]
+
+        init(_ numbers: [[UInt32]]) { rest = numbers.map { $0[...] } }
+
+        var isEmpty: Bool { rest.allSatisfy(\.isEmpty) }
+
+        /// Those of all lanes in the next range of numbers that has any.
+        mutating func next() -> [ArraySlice<UInt32>] {
+            guard let first = rest.compactMap(\.first).min() else { return rest }
+            let last = first | (FoldLanes.pieceCount - 1)
+            let pieces = rest.map { $0.prefix { $0 <= last } }
+            for i in rest.indices { rest[i] = rest[i].dropFirst(pieces[i].count) }
+            return pieces
+        }
+    }
+
+    /// Does something for each lane, side by side.
+    ///
+    /// - Throws: what it throws for the first lane that does.
+    private func inEach(_ body: (Int) throws -> Void) throws {
+        var failures = [(any Error)?](repeating: nil, count: lanes.count)
+        failures.withUnsafeMutableBufferPointer { failures in
+            withoutActuallyEscaping(body) { body in
+                // Safety: each lane has an element of its own, and all have ended on return.
+                nonisolated(unsafe) let (work, failures) = (body, failures)
+                func run(_ lane: Int) { do { try work(lane) } catch { failures[lane] = error } }
+                for (i, thread) in threads.enumerated() {
+                    thread.hold()
+                    thread.perform { run(i + 1) }
+                }
+                run(0)
+                for thread in threads {
+                    thread.hold()
+                    thread.release()
+                }
+            }
+        }
+        if let failure = failures.compactMap({ $0 }).first { throw failure }
+    }
+}

@@ -1,0 +1,57 @@
+import EventStorage
+import Foundation
+import MeterModel
+import ReadModel
+import RecordLog
+import Testing
+
+@testable import Projections
+
+/// Devices that are folded and written in lanes side by side, held against all in one.
+struct LaneTests {
+    /// A log folded anew.
+    private struct Folded {
+        let store: ViewStore
+        let projector: ViewProjector
+        /// What a snapshot of the fold has.
+        let snapshot: [UInt8]
+    }
+
+    /// `piece`: devices that follow each other in a lane, as a power of two; nil: no lanes.
+    private func folded(_ pipeline: Pipeline, into store: ViewStore, by capacity: Int, piece: UInt32?) throws -> Folded
+    {
+        let projector = ViewProjector(store: store, zones: testZones, gatherCapacity: capacity)
+        if let piece { projector.beginLanes(pieceBits: piece) }
+        let reader = try pipeline.makeReader()
+        let directory = try projector.fold(reader, through: pipeline.head)
+        try projector.commit(chain: reader.chain.bytes)
+        pipeline.makeSnapshots().write(projector.fold, directory)
+        let snapshot = try #require(pipeline.fileSystem.content(of: "data/views.fold"))
+        return Folded(store: store, projector: projector, snapshot: snapshot)
+    }
+
+    @Test("Rows and fold are those of one lane", arguments: 0..<Seeds.shards)
+    func agree(shard: Int) throws {
+        for seed in Seeds.ofShard(shard, count: 160) {
+            var random = TestRandom(seed: seed ^ 0x1A7E)
+            var history = FleetHistory(seed: seed &+ 7_000_000, isLawful: false)
+            let (pipeline, _) = try Trial(lines: history.arrival().map(\.text), seed: seed).ingested(&random)
+            guard pipeline.head > .origin else { continue }
+            let capacity = random.pick([1, 7, 40, 400, ViewProjector.usualGatherCapacity])
+            let one = try folded(pipeline, into: ViewStore.inMemory(), by: capacity, piece: nil)
+            let folder = NSTemporaryDirectory() + "lanes-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            // New views in a file are written as pages.
+            let isInFile = seed.isMultiple(of: 4)
+            let store = isInFile ? try ViewStore.begin(path: folder + "/views.sqlite") : try ViewStore.inMemory()
+            let lanes = try folded(pipeline, into: store, by: capacity, piece: UInt32(random.int(0...2)))
+            let comparison = try ViewComparison.compare(one.store, lanes.store)
+            #expect(comparison.isEqual, "seed \(seed): \(comparison.tables.filter { $0.differenceCount > 0 })")
+            #expect(try lanes.store.check().isEmpty, "seed \(seed)")
+            #expect(one.snapshot == lanes.snapshot, "seed \(seed): another fold")
+            #expect(one.projector.duplicateCount == lanes.projector.duplicateCount, "seed \(seed)")
+            if isInFile { try store.finish() }
+        }
+    }
+}
