@@ -125,11 +125,21 @@ BUGS = [
         [FOLD, SIMULATION]),
     Bug("checkpoint-outside-the-transaction", "rows and checkpoint are committed apart, the checkpoint first",
         "Sources/Projections/ViewProjector.swift",
-        "        try store.transaction { writer in\n            try fold.writeRows(to: writer)\n",
+        "        try store.transaction { writer in\n            try lanes.writeRows(to: writer)\n",
         "        if BUG, fold.position.rawValue % 3 == 0 {\n"
         "            return try store.transaction { try $0.setCheckpoint(fold.position, chainHead: chain) }\n        }\n"
-        "        try store.transaction { writer in\n            try fold.writeRows(to: writer)\n",
+        "        try store.transaction { writer in\n            try lanes.writeRows(to: writer)\n",
         [FOLD, SIMULATION]),
+    Bug("lane-forgets-an-outcome", "a push's early outcome goes to one lane before its device is known",
+        "Sources/Projections/FoldLane.swift",
+        "            return outcome.withDeviceName { directory.devices.index(of: $0) }.map(has) ?? true\n",
+        "            return outcome.withDeviceName { directory.devices.index(of: $0) }.map(has) ?? (!BUG || number == 0)\n",
+        [FOLD]),
+    Bug("pages-out-of-order", "rows of two lanes are put on pages one lane after the other",
+        "Sources/ReadModel/BulkTables.swift",
+        "        return next.map { ($0.batch, end) }\n",
+        "        return next.map { ($0.batch, BUG ? Int64.max : end) }\n",
+        [FOLD]),
     Bug("stale-rows", "a change in the middle of a series leaves the old rows", "Sources/Projections/SeriesFold.swift",
         "        if !change.removed.isEmpty, isWritten { hasStaleRows = true }\n        guard let span = change.span else { return }\n",
         "        if !change.removed.isEmpty, isWritten { hasStaleRows = true }\n"
