@@ -31,12 +31,17 @@ extension Fold {
     }
 
     func writeNewSeries(to writer: ViewWriter) throws {
-        while writtenSeriesCount < series.count {
-            let index = writtenSeriesCount
-            writtenSeriesCount += 1
-            guard owners[index] !== outsider else { continue }
+        for index in writtenSeriesCount..<series.count where owners[index] !== outsider {
             try writer.putSeries(UInt32(index), device: owners[index].index, register: registers[index].text)
         }
+    }
+
+    /// About how many rows a series that was never written has at most, its device's ledger included.
+    func rowCountBound(ofSeries index: UInt32, hours: Bool) -> Int {
+        guard let span = series[Int(index)].dirtySpan else { return 1 }
+        let dayCount = Int((span.end - span.start) / Milliseconds.day) + 2
+        // Few tariffs have more lines a day than that.
+        return dayCount * ((hours ? 24 : 0) + 1 + 8)
     }
 
     func writeSeries(_ some: ArraySlice<UInt32>, to writer: ViewWriter) throws {
@@ -68,6 +73,7 @@ extension Fold {
             device.ledgerIsWhollyDirty = false
             device.alerts.markWritten()
         }
+        writtenSeriesCount = series.count
         queuedSeries.removeAll(keepingCapacity: true)
         queuedDevices.removeAll(keepingCapacity: true)
         unwrittenJobs.removeAll()
@@ -78,7 +84,6 @@ extension Fold {
         markWritten()
         for fold in series { fold.isWritten = true }
         for device in foldedDevices { device.mayHaveLedger = true }
-        writtenSeriesCount = series.count
     }
 
     // MARK: Devices

@@ -6,8 +6,10 @@ import Threading
 /// What is written does not depend on the threads: pieces follow each other by number, and within one the lanes' rows
 /// are put in the order of their keys.
 struct FoldLanes {
-    /// How many numbers, a power of two, of devices and of series are written before the lanes wait for each other.
-    private static let pieceCount: UInt32 = 2048
+    /// How many devices, how many series, and about how many rows at most are written before the lanes wait for each
+    /// other; but one series' rows are written in one go.
+    private static let pieceCount = 2048
+    private static let pieceRowCount = 1 << 16
 
     private let lanes: [Fold]
     private let threads: [SideThread]
@@ -30,7 +32,8 @@ struct FoldLanes {
         // Pieces of both together: what SQLite takes longest for is a device, what we do, a series.
         var (devices, series) = (Pieces(queued.map(\.devices)), Pieces(queued.map(\.series)))
         while !devices.isEmpty || !series.isEmpty {
-            let (someDevices, someSeries) = (devices.next(), series.next())
+            let someDevices = devices.next { _, _ in 1 }
+            let someSeries = series.next { lanes[$0].rowCountBound(ofSeries: $1, hours: writer.hoursAreOn) }
             try inEach { lane in
                 try lanes[lane].writeDevices(someDevices[lane], to: writers[lane])
                 try lanes[lane].writeSeries(someSeries[lane], to: writers[lane])
@@ -54,13 +57,31 @@ struct FoldLanes {
 
         var isEmpty: Bool { rest.allSatisfy(\.isEmpty) }
 
-        /// Those of all lanes in the next range of numbers that has any.
-        mutating func next() -> [ArraySlice<UInt32>] {
-            guard let first = rest.compactMap(\.first).min() else { return rest }
-            let last = first | (FoldLanes.pieceCount - 1)
-            let pieces = rest.map { $0.prefix { $0 <= last } }
-            for i in rest.indices { rest[i] = rest[i].dropFirst(pieces[i].count) }
-            return pieces
+        /// The next numbers of all lanes, up to the same one.
+        ///
+        /// `rowCount`: about how many rows a lane's number has.
+        mutating func next(_ rowCount: (Int, UInt32) -> Int) -> [ArraySlice<UInt32>] {
+            var ends = rest.map(\.startIndex)
+            var (count, rows) = (0, 0)
+            while count < FoldLanes.pieceCount, rows < FoldLanes.pieceRowCount, let lane = lowest(at: ends) {
+                rows += rowCount(lane, rest[lane][ends[lane]])
+                ends[lane] += 1
+                count += 1
+            }
+            return rest.indices.map { lane in
+                defer { rest[lane] = rest[lane][ends[lane]...] }
+                return rest[lane][..<ends[lane]]
+            }
+        }
+
+        /// The lane whose number at its place is the lowest; nil: all are through.
+        private func lowest(at places: [Int]) -> Int? {
+            var lowest: (lane: Int, number: UInt32)?
+            for (lane, place) in places.enumerated() where place < rest[lane].endIndex {
+                let number = rest[lane][place]
+                if lowest.map({ number < $0.number }) ?? true { lowest = (lane, number) }
+            }
+            return lowest?.lane
         }
     }
 

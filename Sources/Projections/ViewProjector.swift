@@ -191,8 +191,11 @@ package final class ViewProjector {
         foldGathered(directory: directory)
     }
 
-    /// Gives back the memory through which the fold's scratch file was looked at.
-    package func giveBackMemory() { fold.giveBackMemory() }
+    /// Gives back the memory through which the fold's scratch file was looked at, and that of the views' pages.
+    package func giveBackMemory() {
+        fold.giveBackMemory()
+        store.giveBackMemory()
+    }
 
     /// Says that the store already shows everything folded so far.
     package func assumeWritten() { fold.assumeWritten() }
@@ -200,7 +203,8 @@ package final class ViewProjector {
     /// Commits what differs, and that it speaks for `position`.
     ///
     /// - Parameter chain: the log's chain value at `position`, its bytes.
-    /// - Throws: `ViewError`; the store is then as it was, and the same commit may be tried again.
+    /// - Throws: `ViewError`; the store is then as it was, and the same commit may be tried again, but not into views
+    ///   that were begun, nor of lanes.
     package func commit(chain: [UInt8]) throws {
         let lanes = FoldLanes([fold] + otherLanes)
         try store.transaction { writer in

@@ -176,11 +176,16 @@ final class Engine {
     /// Writes the first rows of views into a file of their own, which takes the place of the empty one.
     private func makeAnew(_ empty: ViewStore, _ projector: ViewProjector) throws {
         let path = directory.views + ".fresh"
-        Views.remove(path)
-        let fresh = try ViewStore.begin(path: path, hours: configuration.keepsHours)
-        projector.goOn(in: fresh)
-        try commit()
-        try fresh.finish()
+        do {
+            let fresh = try ViewStore.begin(path: path, hours: configuration.keepsHours)
+            projector.goOn(in: fresh)
+            try commit()
+            try fresh.finish()
+        } catch {
+            // What is of no use must not keep a disk full.
+            Views.remove(path)
+            throw error
+        }
         try empty.close()
         try RebuildReport.swap(path, directory.views, keepsOld: false)
         let made = try ViewStore.open(path: directory.views, hours: configuration.keepsHours)
@@ -191,6 +196,8 @@ final class Engine {
     // MARK: Opening
 
     private func openViews() throws {
+        // What a run that was cut off left behind.
+        Views.remove(directory.views + ".fresh")
         let store = try Views.open(
             directory,
             configuration,

@@ -54,4 +54,24 @@ struct LaneTests {
             if isInFile { try store.finish() }
         }
     }
+
+    /// What makes a transaction fail.
+    private struct Failure: Error {}
+
+    @Test func `what a failed transaction did not write the next one writes`() throws {
+        for seed: UInt64 in 0..<8 {
+            var history = FleetHistory(seed: seed &+ 7_100_000, isLawful: false)
+            let pipeline = try Pipeline()
+            _ = try pipeline.ingest(history.arrival().map(\.text))
+            #expect(throws: Failure.self) {
+                try pipeline.store.transaction { writer in
+                    try pipeline.projector.fold.writeRows(to: writer)
+                    throw Failure()
+                }
+            }
+            try pipeline.commit()
+            let comparison = try ViewComparison.compare(pipeline.store, pipeline.rebuilt())
+            #expect(comparison.isEqual, "seed \(seed): \(comparison.tables.filter { $0.differenceCount > 0 })")
+        }
+    }
 }

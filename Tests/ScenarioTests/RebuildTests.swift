@@ -36,6 +36,50 @@ struct RebuildTests {
         #expect(!names.contains { $0.contains("fresh") || $0.contains("before") }, "\(names)")
     }
 
+    /// Devices registered in one order and read in another, so that their numbers and those of their series go apart.
+    private func largeInput(deviceCount: Int, readingCount: Int) -> String {
+        func name(_ device: Int) -> String { "d-\(1000 + device)" }
+        var lines = [
+            #"{"event":"TariffPublished","tariff":"t","unit":"kWh","currency":"EUR","#
+                + #""versions":[{"from":"2020-01-01","default":"0.31","standingCharge":"0.05"}]}"#
+        ]
+        for device in (0..<deviceCount).reversed() {
+            lines.append(
+                #"{"event":"DeviceRegistered","device":"\#(name(device))","utility":"electricity","unit":"kWh","#
+                    + #""register":"r","tariff":"t","from":"2025-01-01"}"#
+            )
+        }
+        for reading in 0..<readingCount {
+            // One comes late now and then.
+            let quarter = reading % 50 == 49 ? reading - 2 : reading % 50 == 47 ? reading + 2 : reading
+            for device in 0..<deviceCount {
+                let value = quarter * (device % 7 + 1)
+                lines.append(
+                    #"{"device":"\#(name(device))","readAt":\#(1_735_689_600 + quarter * 900),"value":\#(value)}"#
+                )
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    @Test func `A first ingest of many events makes the views that a rebuild makes`() throws {
+        let scenario = try Scenario()
+        // What a run that was cut off may have left.
+        let fresh = scenario.data + "/views.sqlite.fresh"
+        #expect(FileManager.default.createFile(atPath: fresh, contents: Data("left over".utf8)))
+        let input = largeInput(deviceCount: 600, readingCount: 450)
+        let count = 1 + 600 + 600 * 450
+        #expect(count >= 1 << 18)
+        #expect(try scenario.ingest(input)["accepted"] == "\(count)")
+        #expect(!FileManager.default.fileExists(atPath: fresh))
+        let before = try Views(of: scenario)
+        #expect(try scenario.run(["rebuild"]).output.contains("equal to the old views"))
+        #expect(try Views(of: scenario) == before)
+        // And they are gone on from.
+        try scenario.ingest(#"{"device":"d-1007","readAt":1736200000,"value":9000,"register":"r","unit":"kWh"}"#)
+        #expect(try scenario.run(["rebuild"]).output.contains("equal to the old views"))
+    }
+
     @Test func `Views that are deleted cost time alone`() throws {
         let scenario = try fleet()
         let before = try Views(of: scenario)
