@@ -90,16 +90,22 @@ package final class LineChunker {
         return Lines(bytes: bytes, lineCount: lineCount)
     }
 
-    /// How many line ends there are, counted eight bytes at a step.
+    /// How many line ends there are, counted 16 bytes at a step.
     static func lineEndCount(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let (lows, tops): (UInt64, UInt64) = (0x7F7F_7F7F_7F7F_7F7F, 0x8080_8080_8080_8080)
+        typealias Lanes = SIMD16<UInt8>
+        let ends = Lanes(repeating: UInt8(ascii: "\n"))
         var total = 0
         var i = 0
-        while i + 8 <= bytes.count {
-            // A byte that is a line end becomes 0, and a byte's top bit is set where it is not 0.
-            let rest = bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self) ^ 0x0A0A_0A0A_0A0A_0A0A
-            total += (~(((rest & lows) &+ lows) | rest) & tops).nonzeroBitCount
-            i += 8
+        while i + Lanes.scalarCount <= bytes.count {
+            // A lane counts no further than a byte can.
+            var counts = Lanes.zero
+            let stepCount = min(Int(UInt8.max), (bytes.count - i) / Lanes.scalarCount)
+            for _ in 0..<stepCount {
+                let some = bytes.loadUnaligned(fromByteOffset: i, as: Lanes.self)
+                counts.replace(with: counts &+ 1, where: some .== ends)
+                i += Lanes.scalarCount
+            }
+            total += Int(SIMD16<UInt16>(truncatingIfNeeded: counts).wrappedSum())
         }
         for byte in bytes[i...] where byte == UInt8(ascii: "\n") { total += 1 }
         return total

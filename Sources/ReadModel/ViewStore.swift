@@ -216,6 +216,13 @@ package final class ViewStore: Sendable {
         }
     }
 
+    /// Gives back the memory in which the writing connection has pages; they are read anew when they are wanted.
+    package func giveBackMemory() {
+        try? database.writeWithoutTransaction { db in
+            _ = sqlite3_db_release_memory(try connection(of: db))
+        }
+    }
+
     /// What SQLite finds wrong with the file; empty: nothing. Reads all of it.
     package func check() throws -> [String] {
         try withViewErrors {

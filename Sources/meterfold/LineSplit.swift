@@ -96,12 +96,24 @@ enum DeviceHash {
             start = end
             while start < line.count, isBetween(line[start]) { start += 1 }
         }
+        var end = start
+        while end < line.count, !isEnd(line[end]) { end += 1 }
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in line[start...] {
-            if isEnd(byte) { break }
-            hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+        while end - start >= 8 {
+            hash = mixed(hash, UInt64(littleEndian: line.loadUnaligned(fromByteOffset: start, as: UInt64.self)))
+            start += 8
         }
-        return hash ^ (hash >> 32)
+        var rest: UInt64 = 0
+        while start < end {
+            rest = rest << 8 | UInt64(line[start])
+            start += 1
+        }
+        return mixed(hash, rest)
+    }
+
+    private static func mixed(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+        let product = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
+        return product ^ (product >> 32)
     }
 
     /// Whether a byte may stand between `device` and the name.
