@@ -101,6 +101,8 @@ final class FoldPipeline: @unchecked Sendable {
 
     private func hold() { for thread in threads { thread.hold() } }
 
+    private func release() { for thread in threads { thread.release() } }
+
     /// Has what is to be folded folded.
     private func fold() {
         for (thread, lane) in zip(threads, lanes) { thread.perform { [folding] in folding.fold(into: lane) } }
@@ -108,17 +110,26 @@ final class FoldPipeline: @unchecked Sendable {
 
     /// Folds all that was taken in, and gives back the memory in which it waited.
     func finish(_ directory: SeriesDirectory) {
-        handOver(directory)
+        filling.close(directory)
         hold()
-        defer { for thread in threads { thread.release() } }
+        if lanes.count == 1 {
+            // Under load it would wait for a processor again on another thread.
+            filling.fold(into: lanes[0])
+        } else {
+            folding.removeAll()
+            swap(&filling, &folding)
+            fold()
+            hold()
+        }
         filling = ReadingGather(capacity: capacity)
         folding = ReadingGather(capacity: capacity)
+        release()
     }
 
     /// Forgets what was taken in and is not folded yet.
     func abandon() {
         hold()
         filling = ReadingGather(capacity: capacity)
-        for thread in threads { thread.release() }
+        release()
     }
 }
