@@ -161,20 +161,6 @@ final class ReadingGather {
         }
     }
 
-    /// Where the first reading of a device with that number or a greater one stands.
-    private static func firstPlace(
-        in keys: UnsafeBufferPointer<UInt64>,
-        from start: Int,
-        ofDevice device: UInt32
-    ) -> Int {
-        var (low, high) = (start, keys.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if DeviceOrder.device(of: keys[middle]) < device { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-
     private func foldSorted(_ keys: UnsafeBufferPointer<UInt64>, into fold: Fold) {
         var run: ContiguousArray<ReadingRecord> = []
         var runPositions: ContiguousArray<UInt64> = []
@@ -186,7 +172,7 @@ final class ReadingGather {
                     let device = DeviceOrder.device(of: keys[start])
                     if let lane = fold.lane, !lane.has(device) {
                         let end = lane.end(ofPieceWith: device)
-                        start = ReadingGather.firstPlace(in: keys, from: start, ofDevice: end)
+                        start = keys[start...].partitioned { DeviceOrder.device(of: $0) < end }
                         continue
                     }
                     run.removeAll(keepingCapacity: true)

@@ -136,11 +136,12 @@ struct SeriesEntries {
     }
 }
 
-extension ContiguousArray {
-    /// How many elements at the front match; those that do not all come behind.
-    fileprivate func partitioned(_ matches: (Element) -> Bool) -> Int {
-        var low = 0
-        var high = count
+extension RandomAccessCollection where Index == Int {
+    /// Where the elements at the front that match end; those that do not all come behind.
+    @inline(__always)
+    func partitioned(_ matches: (Element) -> Bool) -> Int {
+        var low = startIndex
+        var high = endIndex
         while low < high {
             let middle = (low + high) / 2
             if matches(self[middle]) { low = middle + 1 } else { high = middle }

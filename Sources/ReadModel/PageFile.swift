@@ -105,6 +105,8 @@ struct PageFile {
     private func number(at offset: Int) -> UInt32 { head[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } }
 
     private mutating func put(_ value: UInt32, at offset: Int) {
-        for i in 0..<4 { head[offset + i] = UInt8(truncatingIfNeeded: value >> UInt32(8 * (3 - i))) }
+        head.withUnsafeMutableBufferPointer { head in
+            if let start = head.baseAddress { PageBytes.put(UInt64(value), byteCount: 4, at: start + offset) }
+        }
     }
 }

@@ -10,9 +10,7 @@
 final class TablePages {
     /// A row of so many columns at most is told.
     static let maximumColumnCount = 16
-    /// Most bytes that a varint takes.
-    private static let maximumVarintByteCount = 9
-    private static let leafType: UInt8 = 13
+    private static let leafType = 13
     private static let headByteCount = 8
 
     let pageByteCount: Int
@@ -29,7 +27,7 @@ final class TablePages {
         self.pageByteCount = pageByteCount
         contentStart = pageByteCount
         page = .allocate(byteCount: pageByteCount, alignment: 8)
-        recordHead = .allocate(capacity: TablePages.maximumColumnCount * TablePages.maximumVarintByteCount)
+        recordHead = .allocate(capacity: TablePages.maximumColumnCount * PageBytes.maximumVarintByteCount)
     }
 
     deinit {
@@ -53,7 +51,7 @@ final class TablePages {
         var bodyCount = 0
         for i in 1..<cells.count {
             let (type, byteCount) = TablePages.type(of: cells[i])
-            headCount += TablePages.put(varint: type, at: recordHead + headCount)
+            headCount += PageBytes.put(varint: type, at: recordHead + headCount)
             bodyCount += byteCount
         }
         // The count of the head counts itself, in one byte for so few columns.
@@ -63,16 +61,16 @@ final class TablePages {
         // A longer one would go on in pages of its own.
         guard recordCount <= pageByteCount - 35 else { return false }
         let cellByteCount =
-            TablePages.byteCount(ofVarint: UInt64(recordCount))
-            + TablePages.byteCount(ofVarint: UInt64(bitPattern: key)) + recordCount
+            PageBytes.byteCount(ofVarint: UInt64(recordCount))
+            + PageBytes.byteCount(ofVarint: UInt64(bitPattern: key)) + recordCount
         if TablePages.headByteCount + 2 * (cellCount + 1) + cellByteCount > contentStart { endPage() }
         contentStart -= cellByteCount
-        store(UInt64(contentStart), byteCount: 2, at: TablePages.headByteCount + 2 * cellCount)
+        store(contentStart, byteCount: 2, at: TablePages.headByteCount + 2 * cellCount)
         cellCount += 1
         lastKey = key
         var out = (page + contentStart).assumingMemoryBound(to: UInt8.self)
-        out += TablePages.put(varint: UInt64(recordCount), at: out)
-        out += TablePages.put(varint: UInt64(bitPattern: key), at: out)
+        out += PageBytes.put(varint: UInt64(recordCount), at: out)
+        out += PageBytes.put(varint: UInt64(bitPattern: key), at: out)
         out[0] = UInt8(headCount)
         (out + 1).update(from: recordHead, count: headCount - 1)
         out += headCount
@@ -83,11 +81,11 @@ final class TablePages {
     /// Ends the page that is being filled, if there is anything on it.
     func endPage() {
         guard cellCount > 0 else { return }
-        page.storeBytes(of: TablePages.leafType, as: UInt8.self)
+        store(TablePages.leafType, byteCount: 1, at: 0)
         store(0, byteCount: 2, at: 1)
-        store(UInt64(cellCount), byteCount: 2, at: 3)
+        store(cellCount, byteCount: 2, at: 3)
         // A start of 65536 is written as 0.
-        store(UInt64(contentStart & 0xFFFF), byteCount: 2, at: 5)
+        store(contentStart & 0xFFFF, byteCount: 2, at: 5)
         store(0, byteCount: 1, at: 7)
         let gap = TablePages.headByteCount + 2 * cellCount
         (page + gap).initializeMemory(as: UInt8.self, repeating: 0, count: contentStart - gap)
@@ -106,11 +104,9 @@ final class TablePages {
     // MARK: Bytes
 
     @inline(__always)
-    private func store(_ value: UInt64, byteCount: Int, at offset: Int) {
-        for i in 0..<byteCount {
-            let byte = UInt8(truncatingIfNeeded: value >> UInt64(8 * (byteCount - 1 - i)))
-            page.storeBytes(of: byte, toByteOffset: offset + i, as: UInt8.self)
-        }
+    private func store(_ value: Int, byteCount: Int, at offset: Int) {
+        let out = (page + offset).assumingMemoryBound(to: UInt8.self)
+        PageBytes.put(UInt64(value), byteCount: byteCount, at: out)
     }
 
     /// The type of a value in a record's head, and how many bytes the value takes behind it.
@@ -136,44 +132,11 @@ final class TablePages {
     private static func put(_ cell: RowBatch.Cell, _ text: TextScratch, at out: UnsafeMutablePointer<UInt8>) -> Int {
         let byteCount = type(of: cell).byteCount
         if cell.byteCount < 0 {
-            for i in 0..<byteCount {
-                out[i] = UInt8(truncatingIfNeeded: cell.value >> Int64(8 * (byteCount - 1 - i)))
-            }
+            PageBytes.put(UInt64(bitPattern: cell.value), byteCount: byteCount, at: out)
         } else {
             let source = text.bytes(from: Int(cell.value), to: Int(cell.value) + byteCount)
             if let start = source.baseAddress { out.update(from: start, count: byteCount) }
         }
         return byteCount
-    }
-
-    /// Seven bits a byte from the highest on, all but the last with the high bit set; a ninth byte has eight.
-    @inline(__always)
-    static func put(varint value: UInt64, at out: UnsafeMutablePointer<UInt8>) -> Int {
-        if value < 0x80 {
-            out[0] = UInt8(value)
-            return 1
-        }
-        let count = byteCount(ofVarint: value)
-        var rest = value
-        var i = count - 1
-        if count == maximumVarintByteCount {
-            out[i] = UInt8(truncatingIfNeeded: rest)
-            rest >>= 8
-        } else {
-            out[i] = UInt8(rest & 0x7F)
-            rest >>= 7
-        }
-        while i > 0 {
-            i -= 1
-            out[i] = UInt8(rest & 0x7F) | 0x80
-            rest >>= 7
-        }
-        return count
-    }
-
-    @inline(__always)
-    static func byteCount(ofVarint value: UInt64) -> Int {
-        let bitCount = 64 - value.leadingZeroBitCount
-        return min(maximumVarintByteCount, max(1, (bitCount + 6) / 7))
     }
 }

@@ -10,7 +10,7 @@ enum TableTree {
         var greatestKey: Int64
     }
 
-    private static let interiorType: UInt8 = 5
+    private static let interiorType = 5
     private static let headByteCount = 12
 
     /// Makes the levels above some pages.
@@ -63,7 +63,7 @@ enum TableTree {
     }
 
     private static func cellByteCount(_ child: Child) -> Int {
-        4 + TablePages.byteCount(ofVarint: UInt64(bitPattern: child.greatestKey))
+        4 + PageBytes.byteCount(ofVarint: UInt64(bitPattern: child.greatestKey))
     }
 
     private static func page(of children: ArraySlice<Child>, pageByteCount: Int) -> [UInt8] {
@@ -71,21 +71,19 @@ enum TableTree {
         var contentStart = pageByteCount
         page.withUnsafeMutableBufferPointer { page in
             guard let base = page.baseAddress else { return }
-            func put(_ value: UInt32, _ byteCount: Int, at offset: Int) {
-                for i in 0..<byteCount {
-                    base[offset + i] = UInt8(truncatingIfNeeded: value >> UInt32(8 * (byteCount - 1 - i)))
-                }
+            func put(_ value: Int, _ byteCount: Int, at offset: Int) {
+                PageBytes.put(UInt64(value), byteCount: byteCount, at: base + offset)
             }
             for (i, child) in children.dropLast().enumerated() {
                 contentStart -= cellByteCount(child)
-                put(child.page, 4, at: contentStart)
-                _ = TablePages.put(varint: UInt64(bitPattern: child.greatestKey), at: base + contentStart + 4)
-                put(UInt32(contentStart), 2, at: headByteCount + 2 * i)
+                put(Int(child.page), 4, at: contentStart)
+                _ = PageBytes.put(varint: UInt64(bitPattern: child.greatestKey), at: base + contentStart + 4)
+                put(contentStart, 2, at: headByteCount + 2 * i)
             }
-            base[0] = interiorType
-            put(UInt32(children.count - 1), 2, at: 3)
-            put(UInt32(contentStart & 0xFFFF), 2, at: 5)
-            put(children.last?.page ?? 0, 4, at: 8)
+            put(interiorType, 1, at: 0)
+            put(children.count - 1, 2, at: 3)
+            put(contentStart & 0xFFFF, 2, at: 5)
+            put(Int(children.last?.page ?? 0), 4, at: 8)
         }
         return page
     }

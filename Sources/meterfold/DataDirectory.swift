@@ -10,6 +10,8 @@ struct DataDirectory {
 
     var log: String { "\(path)/log" }
     var views: String { "\(path)/views.sqlite" }
+    /// Where views lie that are being made to take the place of those.
+    var freshViews: String { "\(views).fresh" }
     var quarantine: String { "\(path)/quarantine" }
     var configuration: String { "\(path)/meterfold.yaml" }
     var lock: String { "\(path)/lock" }

@@ -175,7 +175,7 @@ final class Engine {
 
     /// Writes the first rows of views into a file of their own, which takes the place of the empty one.
     private func makeAnew(_ empty: ViewStore, _ projector: ViewProjector) throws {
-        let path = directory.views + ".fresh"
+        let path = directory.freshViews
         do {
             let fresh = try ViewStore.begin(path: path, hours: configuration.keepsHours)
             projector.goOn(in: fresh)
@@ -197,7 +197,7 @@ final class Engine {
 
     private func openViews() throws {
         // What a run that was cut off left behind.
-        Views.remove(directory.views + ".fresh")
+        Views.remove(directory.freshViews)
         let store = try Views.open(
             directory,
             configuration,

@@ -25,7 +25,7 @@ struct RebuildCommand: AsyncParsableCommand {
         // Where there are none, the fresh ones are all there is to make.
         let engine = try Engine(directory, for: hadViews ? .views : .newViews)
         let head = engine.writer.head
-        let freshPath = directory.views + ".fresh"
+        let freshPath = directory.freshViews
         Views.remove(freshPath)
         let fresh = try ViewStore.begin(path: freshPath, hours: engine.configuration.keepsHours)
         let progress = Progress("rebuilding", total: head.rawValue, unit: "events")

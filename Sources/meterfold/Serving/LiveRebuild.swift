@@ -20,7 +20,7 @@ struct LiveRebuild {
     /// - Returns: the exit code: 1 where they differ.
     func run(_ console: any Console) async throws -> Int32 {
         let (core, onReplaced) = (core, onReplaced)
-        let fresh = core.directory.views + ".fresh"
+        let fresh = core.directory.freshViews
         Views.remove(fresh)
         let start = SystemClock.uptimeSeconds()
         // Folding takes its time, and blocks.
