@@ -9,7 +9,7 @@ extension Fold {
     package func writeRows(to writer: ViewWriter) throws {
         let queued = queuedRows()
         try writeDevices(queued.devices[...], to: writer)
-        try writeNewSeries(to: writer)
+        try writeNewSeries(writtenSeriesCount..<series.count, to: writer)
         try writeSeries(queued.series[...], to: writer)
         try writeJobs(to: writer)
     }
@@ -30,8 +30,9 @@ extension Fold {
         for device in some { try writeDevice(devices[Int(device)], to: writer) }
     }
 
-    func writeNewSeries(to writer: ViewWriter) throws {
-        for index in writtenSeriesCount..<series.count where owners[index] !== outsider {
+    /// Writes what series are called that were never written, by number.
+    func writeNewSeries(_ some: Range<Int>, to writer: ViewWriter) throws {
+        for index in some where owners[index] !== outsider {
             try writer.putSeries(UInt32(index), device: owners[index].index, register: registers[index].text)
         }
     }

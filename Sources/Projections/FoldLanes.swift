@@ -40,10 +40,14 @@ struct FoldLanes {
             }
             try writer.take(from: writers)
         }
-        for lane in lanes {
-            try lane.writeNewSeries(to: writer)
-            try lane.writeJobs(to: writer)
+        // All lanes have the same numbers of series, each its own.
+        let new = lanes[0].writtenSeriesCount..<lanes[0].series.count
+        for first in stride(from: new.lowerBound, to: new.upperBound, by: FoldLanes.pieceRowCount) {
+            let some = first..<min(first + FoldLanes.pieceRowCount, new.upperBound)
+            try inEach { try lanes[$0].writeNewSeries(some, to: writers[$0]) }
+            try writer.take(from: writers)
         }
+        for lane in lanes { try lane.writeJobs(to: writer) }
     }
 
     /// Forgets what was to be written, once it is.

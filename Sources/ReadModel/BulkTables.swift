@@ -10,8 +10,9 @@
 final class BulkTables {
     /// Bytes that may wait to be added to the file, of a table.
     private static let maximumWaitingByteCount = 8 << 20
-    /// The tables that have an integer key and no further index, by what puts their rows.
+    /// The tables that have an integer key and, while views are new, no further index, by what puts their rows.
     private static let statements: [(statement: WriterStatement, table: String)] = [
+        (.putDevice, "device"), (.putSeries, "series"),
         (.putHour, "consumption_hour"), (.putDay, "consumption_day"), (.putMonth, "consumption_month"),
         (.putBalance, "balance"), (.putLedger, "ledger"),
     ]

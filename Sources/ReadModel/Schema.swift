@@ -26,7 +26,7 @@ package enum Schema {
         """
         CREATE TABLE device (
             device_id INTEGER PRIMARY KEY,
-            device TEXT NOT NULL UNIQUE,
+            device TEXT NOT NULL,
             utility TEXT,
             unit TEXT,
             quantity_unit TEXT,
@@ -44,8 +44,7 @@ package enum Schema {
         CREATE TABLE series (
             series_id INTEGER PRIMARY KEY,
             device_id INTEGER NOT NULL,
-            register TEXT NOT NULL,
-            UNIQUE (device_id, register)
+            register TEXT NOT NULL
         ) STRICT
         """,
         """
@@ -148,6 +147,8 @@ package enum Schema {
     ]
 
     static let indexes = [
+        "CREATE UNIQUE INDEX device_name ON device (device)",
+        "CREATE UNIQUE INDEX series_register ON series (device_id, register)",
         // What is still to be delivered, in order of request.
         """
         CREATE INDEX push_job_unsettled ON push_job (requested_position)

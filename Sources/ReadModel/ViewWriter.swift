@@ -72,7 +72,7 @@ package final class ViewWriter {
     /// Inserts a device, or updates all but its name.
     package func putDevice(_ device: DeviceRow) throws {
         precondition(device.deviceID < 1 << 29, "device out of range")
-        let row = try rows.row(.putDevice)
+        let row = try rows.row(.putDevice, key: Int64(device.deviceID))
         row.add(Int64(device.deviceID))
         row.add(device.device)
         row.add(device.utility?.name)
@@ -90,7 +90,7 @@ package final class ViewWriter {
 
     /// Inserts a series; one that is there stays as it is.
     package func putSeries(_ series: UInt32, device: UInt32, register: String) throws {
-        let row = try rows.row(.putSeries)
+        let row = try rows.row(.putSeries, key: Int64(series))
         row.add(Int64(series))
         row.add(Int64(device))
         row.add(register)

@@ -97,6 +97,7 @@ final class Engine {
 
     /// Closes views and log, and makes parity of the segments that were sealed meanwhile.
     func close() throws {
+        leaveToTheEnd(self)
         try store?.close()
         writer.close()
         if configuration.makesParity, writer.activeFirstPosition > openedSegment {
@@ -167,20 +168,20 @@ final class Engine {
         projector.foldGathered(directory: known)
         let isNew = try store.read { try $0.meta().checkpoint } == .origin
         if isNew, writer.head.rawValue >= Engine.leastCountMadeAnew {
-            try makeAnew(store, projector)
+            try makeAnew(store, projector, known)
         } else {
             try commit()
         }
     }
 
     /// Writes the first rows of views into a file of their own, which takes the place of the empty one.
-    private func makeAnew(_ empty: ViewStore, _ projector: ViewProjector) throws {
+    private func makeAnew(_ empty: ViewStore, _ projector: ViewProjector, _ known: SeriesDirectory) throws {
         let path = directory.freshViews
         do {
             let fresh = try ViewStore.begin(path: path, hours: configuration.keepsHours)
             projector.goOn(in: fresh)
             try commit()
-            try fresh.finish()
+            try directory.foldSnapshots(zones, configuration).finish(fresh, of: projector, known)
         } catch {
             // What is of no use must not keep a disk full.
             Views.remove(path)
@@ -280,3 +281,6 @@ final class Engine {
         self.projector = projector
     }
 }
+
+/// Lets an object be until the process ends: what was folded of a fleet is not worth being taken apart then.
+func leaveToTheEnd(_ object: AnyObject) { _ = Unmanaged.passRetained(object) }

@@ -55,8 +55,12 @@ struct RebuildCommand: AsyncParsableCommand {
         // The one that was kept may be what is wrong with the old views.
         let snapshots = directory.foldSnapshots(engine.zones, engine.configuration)
         snapshots.remove()
-        if let folded { snapshots.keep(folded.projector, folded.known, .end(by: nil)) }
-        try fresh.finish()
+        if let folded {
+            try snapshots.finish(fresh, of: folded.projector, folded.known)
+            leaveToTheEnd(folded.projector)
+        } else {
+            try fresh.finish()
+        }
         try engine.close()
         try RebuildReport.swap(freshPath, directory.views, keepsOld: !isEqual)
         if let formerZones, !formerZones.isEmpty, formerZones != engine.zones.version {

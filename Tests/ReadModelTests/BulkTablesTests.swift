@@ -8,7 +8,7 @@ import Testing
 /// Tables of new views that are written as pages, held against those that SQLite writes itself.
 @Suite struct BulkTablesTests {
     private static let tables = [
-        "consumption_hour", "consumption_day", "consumption_month", "balance", "ledger", "meta",
+        "device", "series", "consumption_hour", "consumption_day", "consumption_month", "balance", "ledger", "meta",
     ]
 
     private func dump(_ store: ViewStore, _ table: String) throws -> [String] {

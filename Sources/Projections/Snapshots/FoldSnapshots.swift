@@ -1,6 +1,8 @@
 import EventStorage
 package import MeterModel
+package import ReadModel
 package import RecordLog
+import Threading
 
 /// The snapshot of a data directory's fold: a file from which a start goes on in place of the log's beginning.
 ///
@@ -188,6 +190,28 @@ package final class FoldSnapshots {
         // Views that a power cut makes older are no harm; but it would be ahead of them, and good for nothing.
         try? projector.settle()
         write(projector.fold, directory, until: deadline)
+    }
+
+    /// Makes new views durable and closes them, and keeps beside it what they were folded from. Until they are in place
+    /// it is ahead of those that are, and passed over.
+    ///
+    /// - Parameters:
+    ///   - fresh: views that were begun, and show all that the projector folded.
+    ///   - projector: theirs.
+    ///   - directory: the log's numbering up to there.
+    /// - Throws: `ViewError`.
+    package func finish(_ fresh: ViewStore, of projector: ViewProjector, _ directory: SeriesDirectory) throws {
+        let thread = SideThread(name: "snapshot")
+        thread.hold()
+        thread.perform { [self] in
+            guard !projector.isDoubted, isDue(at: projector.position, atEnd: true) else { return }
+            write(projector.fold, directory)
+        }
+        defer {
+            thread.hold()
+            thread.release()
+        }
+        try fresh.finish()
     }
 
     /// Writes it.
