@@ -2,9 +2,9 @@ package import MeterModel
 
 /// Blocks taken together, their runs as columns: to be walked in several parts at once.
 ///
-/// A part is a range of series, the same in every run, so that two parts never meet in a series. It takes that the
-/// series of each run ascend, and that none is read for the first time in its segment: such a reading counts from the
-/// one before it in the run, whatever its series. Else the batch is one part.
+/// A part is a range of devices, the same in every run, so that two parts never meet in a series. It takes that the
+/// devices of each run ascend, and that no series is read for the first time in its segment: such a reading counts from
+/// the one before it in the run, whatever its series. Else the batch is one part.
 ///
 /// Invariants: the blocks follow each other and are of one segment; pointers lie in `arena`, until `reset`.
 package final class ColumnBatch {
@@ -24,14 +24,22 @@ package final class ColumnBatch {
     /// How many parts there are.
     package private(set) var partCount = 1
 
-    /// Readings at which a batch is full, so that parts are long and yet stay near in memory.
-    private static let fullReadingCount = 1 << 18
+    /// Readings at which a batch is full: of many series each is met some times in it, while what is known of the
+    /// part's lies near.
+    private static let fullReadingCount = 1 << 19
+    /// The same of the first batch.
+    private static let firstReadingCount = 1 << 16
+    /// A batch of fewer is not worth being cut.
+    private static let leastCutReadingCount = 1 << 12
     private static let fullBlockCount = 1 << 12
 
     package init() {}
 
-    var isFull: Bool {
-        readingCount >= ColumnBatch.fullReadingCount || blockCount >= ColumnBatch.fullBlockCount
+    /// `isFirst`: whether it is the first of the log, on which all wait. Whoever cannot use the log's events learns
+    /// soonest of those.
+    func isFull(isFirst: Bool) -> Bool {
+        if isFirst { return readingCount >= ColumnBatch.firstReadingCount || !events.isEmpty }
+        return readingCount >= ColumnBatch.fullReadingCount || blockCount >= ColumnBatch.fullBlockCount
     }
 
     func reset() {
@@ -57,33 +65,35 @@ package final class ColumnBatch {
     /// - Parameters:
     ///   - columns: of a body that `copy` made.
     ///   - count: how many of its readings count, from its first.
-    ///   - seriesCount: how many series the log has behind the run's block.
+    ///   - devices: those of all series that the log has behind the run's block.
     ///   - unread: the series that the segment has not read yet.
     /// - Throws: where the columns are malformed.
     func append(
         _ columns: ReadingRunDecoder.Columns,
         count: Int,
-        seriesCount: Int,
+        devices: UnsafeBufferPointer<UInt32>,
         unread: inout UnreadSeries
     ) throws(MalformedBytes) {
         let numbers = arena.take(columns.count * MemoryLayout<UInt32>.stride)
             .bindMemory(to: UInt32.self, capacity: columns.count)
-        let run = try ColumnRun(columns, count: count, numbers: numbers, seriesCount: seriesCount)
+        let run = try ColumnRun(columns, count: count, numbers: numbers, devices: devices)
         if !unread.isEmpty, unread.read(run.series) { isOnePart = true }
-        if !columns.series.isUnsigned { isOnePart = true }
+        if !run.devicesAscend { isOnePart = true }
         runs.append(run)
         readingCount += count
     }
 
     /// Cuts the batch into at most so many parts, once it is whole.
-    func cut(intoParts wanted: Int) {
-        partCount = isOnePart || readingCount < ColumnBatch.fullReadingCount / 64 ? 1 : wanted
+    ///
+    /// `devices`: those of all series that the log has behind it.
+    func cut(intoParts wanted: Int, _ devices: UnsafeBufferPointer<UInt32>) {
+        partCount = isOnePart || readingCount < ColumnBatch.leastCutReadingCount ? 1 : wanted
         guard partCount > 1, let longest = runs.max(by: { $0.count < $1.count }) else {
             partCount = 1
-            for i in runs.indices { runs[i].cut(at: []) }
+            for i in runs.indices { runs[i].cut(at: [], devices) }
             return
         }
-        let bounds = (1..<partCount).map { longest.series[longest.count * $0 / partCount] }
-        for i in runs.indices { runs[i].cut(at: bounds) }
+        let bounds = (1..<partCount).map { devices[Int(longest.series[longest.count * $0 / partCount])] }
+        for i in runs.indices { runs[i].cut(at: bounds, devices) }
     }
 }

@@ -1,27 +1,30 @@
 package import MeterModel
-import RecordLog
+package import RecordLog
 
 /// Reads a log as batches of columns, from its first block on.
 ///
-/// Invariants: `decoder` is behind the last block taken, and `nextPosition` behind its last record; `seriesCount` is
-/// how many series the log has by then, `registerCount` how many registers.
+/// Invariants: `decoder` is behind the last block taken, and `nextPosition` behind its last record; `devices` has the
+/// device of each series that the log has by then, `registerCount` is how many registers.
 package final class ColumnLoader {
     private let log: RecordLogReader
     private let decoder = BlockBodyDecoder()
     private var segments: ArraySlice<SegmentSummary>
     private let last: UInt64
     private var nextPosition: UInt64 = 1
-    private var seriesCount = 0
+    private var devices: ContiguousArray<UInt32> = []
     private var registerCount = 0
     private var unread = UnreadSeries()
+    /// Whether nothing was loaded yet: whoever walks the first batch waits for it.
+    private var isFirst = true
 
     /// - Parameters:
     ///   - reader: the log's; it must not be used meanwhile.
+    ///   - segments: the log's, where they were looked at already: the one being written on is read for that.
     ///   - last: The last position wanted, known to be durable; nil is as far as there is now.
     /// - Throws: `RecordLogError`; also where the log ends before `last`.
-    package init(_ reader: EventLogReader, through last: Position? = nil) throws {
+    package init(_ reader: EventLogReader, of segments: [SegmentSummary]? = nil, through last: Position? = nil) throws {
         log = reader.log
-        let segments = try log.segments(through: last?.rawValue).filter { $0.lastPosition != nil }
+        let segments = try (segments ?? log.segments(through: last?.rawValue)).filter { $0.lastPosition != nil }
         self.segments = segments[...]
         let head = segments.last?.lastPosition ?? 0
         self.last = min(last?.rawValue ?? head, head)
@@ -51,10 +54,11 @@ package final class ColumnLoader {
             }
             try log.forEachBlock(from: nextPosition, through: end) { view in
                 try take(view, into: batch)
-                return batch.isFull ? .stop : .proceed
+                return batch.isFull(isFirst: isFirst) ? .stop : .proceed
             }
         }
-        batch.cut(intoParts: parts)
+        isFirst = false
+        devices.withUnsafeBufferPointer { batch.cut(intoParts: parts, $0) }
         return batch.readingCount > 0 || batch.beginsSegment || !batch.events.isEmpty
     }
 
@@ -65,11 +69,12 @@ package final class ColumnLoader {
         }
         let block = try decoder.decode(view, body: batch.copy(view.body), depth: .columns)
         let positions = view.firstPosition...view.lastPosition
-        guard block.before.series <= seriesCount, block.before.registers <= registerCount else {
+        guard block.before.series <= devices.count, block.before.registers <= registerCount else {
             throw EventStorageError.definitionsMissing(positions: positions)
         }
         // Behind records that were given up there are blocks that define what is known already.
-        for i in block.series.newOrdinals where decoder.segment.series.states[i].series >= seriesCount {
+        for i in block.series.newOrdinals where decoder.segment.series.states[i].series >= devices.count {
+            devices.append(decoder.segment.series.states[i].device)
             batch.newSeries.append(
                 NewSeries(
                     device: decoder.segment.series.states[i].device,
@@ -80,7 +85,6 @@ package final class ColumnLoader {
         for i in block.registers.newOrdinals where decoder.segment.registers.numbers[i] >= registerCount {
             batch.newRegisters.append(decoder.segment.registers.name(decoder.segment.registers.numbers[i]) ?? "")
         }
-        seriesCount = max(seriesCount, block.after.series)
         registerCount = max(registerCount, block.after.registers)
         unread.define(block, decoder.segment)
         do throws(MalformedBytes) {
@@ -103,12 +107,14 @@ package final class ColumnLoader {
                 position += 1
             case .lost(_, let lost): position += UInt64(lost.count)
             case .passedOver(let count):
-                try batch.append(
-                    columns.removeFirst(),
-                    count: Int(min(UInt64(count), last - position + 1)),
-                    seriesCount: seriesCount,
-                    unread: &unread
-                )
+                try devices.withUnsafeBufferPointer { devices throws(MalformedBytes) in
+                    try batch.append(
+                        columns.removeFirst(),
+                        count: Int(min(UInt64(count), last - position + 1)),
+                        devices: devices,
+                        unread: &unread
+                    )
+                }
                 position += UInt64(count)
             }
         }

@@ -21,15 +21,22 @@ struct ColumnRun {
     private let times: ColumnCursor
     private let values: ColumnCursor
     private var starts: [Start] = []
+    /// Whether the devices of its readings never descend, so that it can be cut between them.
+    let devicesAscend: Bool
 
     var series: UnsafeBufferPointer<UInt32> { UnsafeBufferPointer(start: numbers, count: count) }
 
-    /// - Precondition: `numbers` has room for all readings of the run.
+    /// - Parameters:
+    ///   - columns: the run's.
+    ///   - count: how many of its readings count, from its first.
+    ///   - numbers: has room for all readings of the run.
+    ///   - devices: those of all series that the log has behind the run's block.
+    /// - Throws: where the columns are malformed.
     init(
         _ columns: ReadingRunDecoder.Columns,
         count: Int,
         numbers: UnsafeMutablePointer<UInt32>,
-        seriesCount: Int
+        devices: UnsafeBufferPointer<UInt32>
     ) throws(MalformedBytes) {
         self.numbers = UnsafePointer(numbers)
         self.count = count
@@ -48,14 +55,15 @@ struct ColumnRun {
         isWhole = count == columns.count
         times = columns.times
         values = columns.values
-        try ColumnRun.decodeSeries(columns, into: numbers, seriesCount: seriesCount)
+        devicesAscend = try ColumnRun.decodeSeries(columns, into: numbers, devices)
     }
 
+    /// - Returns: whether their devices never descend.
     private static func decodeSeries(
         _ columns: ReadingRunDecoder.Columns,
         into numbers: UnsafeMutablePointer<UInt32>,
-        seriesCount: Int
-    ) throws(MalformedBytes) {
+        _ devices: UnsafeBufferPointer<UInt32>
+    ) throws(MalformedBytes) -> Bool {
         var series = columns.series
         var number: Int64 = 0
         var largest: UInt64 = 0
@@ -73,14 +81,23 @@ struct ColumnRun {
                 next += count
             }
         }
-        guard series.isUsedUp, largest < UInt64(seriesCount) else {
+        guard series.isUsedUp, largest < UInt64(devices.count) else {
             throw MalformedBytes(reason: "series that are not defined, or not as many as readings", byteOffset: 0)
         }
+        var previous: UInt32 = 0
+        for i in 0..<columns.count {
+            let device = devices[Int(numbers[i])]
+            if device < previous { return false }
+            previous = device
+        }
+        return true
     }
 
-    /// Cuts the run where its series reach each of some numbers, which ascend.
-    /// - Precondition: the series of the run ascend, or there are no bounds.
-    mutating func cut(at bounds: [UInt32]) {
+    /// Cuts the run where its devices reach each of some numbers, which ascend.
+    ///
+    /// `devices`: those of all series.
+    /// - Precondition: the devices of the run ascend, or there are no bounds.
+    mutating func cut(at bounds: [UInt32], _ devices: UnsafeBufferPointer<UInt32>) {
         starts.removeAll(keepingCapacity: true)
         var start = Start(index: 0, times: times, values: values)
         starts.append(start)
@@ -89,7 +106,7 @@ struct ColumnRun {
             var high = count
             while low < high {
                 let middle = (low + high) / 2
-                if numbers[middle] < bound { low = middle + 1 } else { high = middle }
+                if devices[Int(numbers[middle])] < bound { low = middle + 1 } else { high = middle }
             }
             start.times.skip(low - start.index)
             start.values.skip(low - start.index)

@@ -1,4 +1,3 @@
-import Glibc
 import MeterModel
 
 /// Where a series stands for who walks columns, and when its owner wants to hear of it. 64 bytes: one line of a cache.
@@ -41,9 +40,9 @@ package struct SeriesFront: BitwiseCopyable {
 
 /// The readings by which the front of each series was moved on last, as many of each.
 ///
-/// The nth of a series, from 0, lies at `(n + 4 * series) % capacity` of its place: series that are read in turn must
-/// not meet in the same lines of a cache, as places a power of two apart do. Whoever moves a front on puts its reading
-/// here.
+/// Four of a series that follow each other are a line of a cache, and the lines with the same four of all series lie
+/// side by side: series that are read in turn, each as often as the others, are written as memory lies. Whoever moves a
+/// front on puts its reading here.
 package struct RecentReadings {
     /// A time and a value.
     package struct Reading: BitwiseCopyable {
@@ -57,12 +56,15 @@ package struct RecentReadings {
         }
     }
 
-    private static let largePageByteCount = 2 << 20
+    private static let lineByteCount = 64
+    /// Lines of one series must not meet in the same set of a cache, as places a power of two apart do.
+    private static let oddLineCount = 33
 
     @usableFromInline
     let base: UnsafeMutablePointer<Reading>
+    /// How many lines there are between two of a series.
     @usableFromInline
-    let shift: UInt32
+    let lineStride: Int
     @usableFromInline
     let mask: UInt32
 
@@ -70,16 +72,23 @@ package struct RecentReadings {
     ///
     /// - Parameters:
     ///   - seriesCount: how many.
-    ///   - capacityBits: so many readings of each are kept, as a power of two.
-    package init(seriesCount: Int, capacityBits: UInt32) {
-        let byteCount = (seriesCount << Int(capacityBits)) * MemoryLayout<Reading>.stride
-        let alignment = RecentReadings.largePageByteCount
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: alignment)
-        // Places far from each other are written in turn: with small pages each costs a look at the page table.
-        if capacityBits > 0 { madvise(memory, byteCount, MADV_HUGEPAGE) }
-        base = memory.bindMemory(to: Reading.self, capacity: seriesCount << Int(capacityBits))
-        shift = capacityBits
+    ///   - capacityBits: so many readings of each are kept, as a power of two: at least 2. Nil: none is.
+    package init(seriesCount: Int, capacityBits: UInt32?) {
+        guard let capacityBits else {
+            base = .allocate(capacity: 1)
+            lineStride = 0
+            mask = 0
+            return
+        }
+        precondition(capacityBits >= 2, "less than a line of readings")
+        lineStride = seriesCount + RecentReadings.oddLineCount
         mask = 1 << capacityBits - 1
+        let count = lineStride << Int(capacityBits)
+        base = UnsafeMutableRawPointer.allocate(
+            byteCount: count * MemoryLayout<Reading>.stride,
+            alignment: RecentReadings.lineByteCount
+        )
+        .bindMemory(to: Reading.self, capacity: count)
     }
 
     /// Gives the memory back.
@@ -99,7 +108,10 @@ package struct RecentReadings {
     @inlinable
     @inline(__always)
     func place(_ series: UInt32, _ n: UInt32) -> Int {
-        Int(series) &<< Int(shift) &+ Int((n &+ series &<< 2) & mask)
+        // Where none is kept all meet in one place.
+        guard mask > 0 else { return 0 }
+        let slot = Int(n & mask)
+        return (slot &>> 2 &* lineStride &+ Int(series)) &<< 2 &+ slot & 3
     }
 }
 

@@ -10,9 +10,17 @@ struct SummaryDeclarations {
         var tariff: String?
         /// Whether readings are corrected, voided or counted by other meters in turn.
         var isDisturbed = false
+
+        mutating func assign(_ tariff: String, from day: Int32) {
+            guard day <= assignedFrom else { return }
+            assignedFrom = day
+            self.tariff = tariff
+        }
     }
 
-    private var devices: [ByteName: Device] = [:]
+    /// The devices of which something was declared, by their names' numbers.
+    private var names = NameTable()
+    private var devices: ContiguousArray<Device> = []
     private var tariffZones: [ByteName: String] = [:]
 
     /// Whether an event bears on what readings add up to.
@@ -27,31 +35,30 @@ struct SummaryDeclarations {
 
     mutating func take(_ event: MeterEvent) {
         switch event {
-        case .readingCorrected(let e): devices[ByteName(e.device), default: Device()].isDisturbed = true
-        case .readingVoided(let e): devices[ByteName(e.device), default: Device()].isDisturbed = true
-        case .meterExchanged(let e): devices[ByteName(e.device), default: Device()].isDisturbed = true
-        case .multiplierCorrected(let e): devices[ByteName(e.device), default: Device()].isDisturbed = true
+        case .readingCorrected(let e): devices[index(of: e.device)].isDisturbed = true
+        case .readingVoided(let e): devices[index(of: e.device)].isDisturbed = true
+        case .meterExchanged(let e): devices[index(of: e.device)].isDisturbed = true
+        case .multiplierCorrected(let e): devices[index(of: e.device)].isDisturbed = true
         case .deviceRegistered(let e):
-            devices[ByteName(e.device), default: Device()].declaration.declare(e)
-            if let tariff = e.tariff { assign(e.device, tariff, from: e.from?.dayNumber ?? Int32.min) }
-        case .tariffAssigned(let e): assign(e.device, e.tariff, from: e.from.dayNumber)
+            let device = index(of: e.device)
+            devices[device].declaration.declare(e)
+            if let tariff = e.tariff { devices[device].assign(tariff, from: e.from?.dayNumber ?? Int32.min) }
+        case .tariffAssigned(let e): devices[index(of: e.device)].assign(e.tariff, from: e.from.dayNumber)
         case .tariffPublished(let e): tariffZones[ByteName(e.tariff)] = e.timezone
         default: break
         }
     }
 
-    private mutating func assign(_ name: String, _ tariff: String, from: Int32) {
-        var device = devices[ByteName(name)] ?? Device()
-        if from <= device.assignedFrom {
-            device.assignedFrom = from
-            device.tariff = tariff
-        }
-        devices[ByteName(name)] = device
+    private mutating func index(of name: String) -> Int {
+        let index = Int(names.intern(name))
+        if index == devices.count { devices.append(Device()) }
+        return index
     }
 
     /// How the readings of a device count.
     func terms(of name: String, _ table: inout SummaryTermsTable) -> UInt32 {
-        guard let device = devices[ByteName(name)] else { return table.index(of: SummaryTerms(), zone: nil) }
+        guard let index = names.index(of: name) else { return table.index(of: SummaryTerms(), zone: nil) }
+        let device = devices[Int(index)]
         let factors = DeclaredFactors(device.declaration)
         let zone = device.declaration.timezone ?? device.tariff.flatMap { tariffZones[ByteName($0)] }
         let terms = SummaryTerms(
@@ -83,10 +90,21 @@ struct SummaryTermsTable {
     private(set) var zones: [ZoneRules] = []
     private var indexes: [SummaryTerms: UInt32] = [:]
     private var zoneIndexes: [ByteName: Int] = [:]
+    /// What was looked for last, and what it is: devices that follow each other have the same terms, as a rule.
+    private var latest: (terms: SummaryTerms, zone: String?, index: UInt32)?
 
     init(_ source: any ZoneSource) { self.source = source }
 
     mutating func index(of terms: SummaryTerms, zone name: String?) -> UInt32 {
+        if let latest, latest.terms == terms, latest.zone.map(ByteName.init) == name.map(ByteName.init) {
+            return latest.index
+        }
+        let index = find(terms, zone: name)
+        latest = (terms, name, index)
+        return index
+    }
+
+    private mutating func find(_ terms: SummaryTerms, zone name: String?) -> UInt32 {
         var terms = terms
         terms.zone = zone(name)
         if let index = indexes[terms] { return index }

@@ -45,9 +45,8 @@ final class SummaryFold {
 
     /// Readings of each series that are kept in one pass, as a power of two: more than a day has of them, usually.
     private static let recentBits: UInt32 = 7
-    /// Series of which so many are kept, 32 MiB in all: of more the places lie too far apart for a cache, and a second
-    /// pass takes less time.
-    private static let recentSeriesLimit = 1 << 14
+    /// Series of which so many are kept, 256 MiB in all; of more there is a second pass.
+    private static let recentSeriesLimit = 1 << 17
 
     /// How many passes are made.
     enum Passes {
@@ -72,7 +71,7 @@ final class SummaryFold {
         recent =
             passes == .one
             ? RecentReadings(seriesCount: SummaryFold.recentSeriesLimit, capacityBits: SummaryFold.recentBits)
-            : RecentReadings(seriesCount: EventStorageLimits.maximumNumber, capacityBits: 0)
+            : RecentReadings(seriesCount: 0, capacityBits: nil)
         terms = table.terms
         zones = table.zones
         fronts = .allocate(capacity: capacity)
@@ -280,10 +279,11 @@ final class SummaryFold {
     /// follow each other without a hole.
     ///
     /// - Parameters:
+    ///   - some: the series, by number.
     ///   - lastAt: the time of each series' latest reading.
     ///   - part: takes them.
-    func addRows(lastAt: [Int64], into part: SummaryPart) {
-        for series in 0..<count where notes[series].status == .settled && lastAt[series] > notes[series].firstAt {
+    func addRows(of some: Range<Int>, lastAt: [Int64], into part: SummaryPart) {
+        for series in some where notes[series].status == .settled && lastAt[series] > notes[series].firstAt {
             let zone = zones[terms[Int(notes[series].terms)].zone]
             let (from, to) = (notes[series].firstAt, lastAt[series])
             let (firstDay, lastDay) = (zone.day(at: from), zone.day(at: to - 1))

@@ -13,11 +13,19 @@ struct SummaryGroups {
     private(set) var groups: [SummaryGroup] = []
     private var indexes: [SummaryGroup: Int] = [:]
 
+    /// Most series are in the group of the one before.
+    private var latest = 0
+
     mutating func index(of group: SummaryGroup) -> Int {
-        if let index = indexes[group] { return index }
+        if latest < groups.count, groups[latest] == group { return latest }
+        if let index = indexes[group] {
+            latest = index
+            return index
+        }
+        latest = groups.count
         groups.append(group)
-        indexes[group] = groups.count - 1
-        return groups.count - 1
+        indexes[group] = latest
+        return latest
     }
 }
 

@@ -18,6 +18,8 @@ package struct SummaryRun {
 
     /// Readings of devices that are folded exactly at a time, about: bounds the memory it takes.
     private static let exactReadingCount: UInt64 = 8_000_000
+    /// Into so many parts for each thread the series are cut: what is known of a part's is to lie near.
+    private static let partsPerThread = 8
 
     /// - Parameters:
     ///   - zones: the rules by which local days are cut.
@@ -51,6 +53,13 @@ package struct SummaryRun {
     /// Thrown where one pass is not enough.
     private struct NeedsTwoPasses: Error {}
 
+    /// The log up to a position.
+    private struct Extent {
+        let reader: EventLogReader
+        let segments: [SegmentSummary]
+        let last: Position
+    }
+
     /// What was declared, and of which devices by their numbers.
     private struct Known {
         var table: SummaryTermsTable
@@ -76,11 +85,16 @@ package struct SummaryRun {
         to: FleetSummary.ViewBound? = nil
     ) throws -> FleetSummary {
         let reader = try makeReader()
-        let last = try last ?? reader.lastPosition()
+        let segments = try reader.segments()
+        let log = Extent(
+            reader: reader,
+            segments: segments,
+            last: last ?? Position(segments.compactMap(\.lastPosition).last ?? 0)
+        )
         var summary = FleetSummary(from: from, to: to)
-        guard last > .origin else { return summary }
+        guard log.last > .origin else { return summary }
         if let device {
-            try addExactly(DeviceScope([device]), reader, through: last, to: &summary)
+            try addExactly(DeviceScope([device]), log, to: &summary)
             return summary
         }
         do {
@@ -90,9 +104,9 @@ package struct SummaryRun {
                 directory: nil,
                 isComplete: false
             )
-            try add(known, reader, through: last, to: &summary)
+            try add(known, log, to: &summary)
         } catch is DeclaresSomething {
-            try add(try known(reader, through: last), reader, through: last, to: &summary)
+            try add(try known(log), log, to: &summary)
         }
         return summary
     }
@@ -100,14 +114,13 @@ package struct SummaryRun {
     /// Adds what all devices used, in one pass if that is enough.
     private func add(
         _ known: Known,
-        _ reader: EventLogReader,
-        through last: Position,
+        _ log: Extent,
         to summary: inout FleetSummary
     ) throws {
         do {
-            try add(known, reader, through: last, passes, to: &summary)
+            try add(known, log, passes, to: &summary)
         } catch is NeedsTwoPasses {
-            try add(known, reader, through: last, .two, to: &summary)
+            try add(known, log, .two, to: &summary)
         }
     }
 
@@ -117,10 +130,10 @@ package struct SummaryRun {
         return table
     }
 
-    private func known(_ reader: EventLogReader, through last: Position) throws -> Known {
+    private func known(_ log: Extent) throws -> Known {
         var directory = SeriesDirectory()
         var declarations = SummaryDeclarations()
-        try reader.forEachBlock(of: DeviceScope([]), through: last) { block in
+        try log.reader.forEachBlock(of: DeviceScope([]), through: log.last) { block in
             try block.extend(&directory)
             for case .event(_, let event) in block.runs { declarations.take(event) }
             return .proceed
@@ -136,16 +149,15 @@ package struct SummaryRun {
 
     private func add(
         _ known: Known,
-        _ reader: EventLogReader,
-        through last: Position,
+        _ log: Extent,
         _ passes: SummaryFold.Passes,
         to summary: inout FleetSummary
     ) throws {
         let fold = SummaryFold(known.table, passes: passes)
         var registers: [String] = []
-        let partCount = threadCount == 1 ? 1 : 2 * threadCount
+        let partCount = threadCount == 1 ? 1 : SummaryRun.partsPerThread * threadCount
         let parts = (0..<partCount).map { _ in SummaryPart(lateLimit: SummaryFold.totalLateLimit / partCount) }
-        try walk(reader, through: last, fold, parts) { batch in
+        try walk(log, fold, parts) { batch in
             if !known.isComplete, batch.events.contains(where: SummaryDeclarations.bears) {
                 throw DeclaresSomething()
             }
@@ -164,17 +176,20 @@ package struct SummaryRun {
         let lastAt = fold.lastReadAt
         if fold.endFirstPass(parts, into: parts[0]) {
             fold.beginSecondPass()
-            try walk(reader, through: last, fold, parts, willWalk: { _ in }) { series, at, value, _, part in
+            try walk(log, fold, parts, willWalk: { _ in }) { series, at, value, _, part in
                 fold.takeAgain(series, at: at, value: value, into: part)
             }
         }
-        fold.addRows(lastAt: lastAt, into: parts[0])
+        perform(partCount) { i in
+            let some = fold.count * i / partCount..<fold.count * (i + 1) / partCount
+            fold.addRows(of: some, lastAt: lastAt, into: parts[i])
+        }
         let total = SummaryPart()
         total.reserve(fold.groups.groups.count)
         for part in parts {
             for (i, days) in part.groups.enumerated() { total.groups[i].add(days, sign: 1) }
         }
-        try correct(total, fold, known, reader, through: last)
+        try correct(total, fold, known, log)
         for (i, group) in fold.groups.groups.enumerated() {
             summary.add(
                 total.groups[i],
@@ -188,22 +203,20 @@ package struct SummaryRun {
     /// Walks the log's batches, the parts of each side by side while the next is loaded.
     ///
     /// - Parameters:
-    ///   - reader: the log's.
-    ///   - last: the last position that counts.
+    ///   - log: what is walked.
     ///   - fold: whose fronts are moved on.
     ///   - parts: into how many parts the series are cut.
     ///   - willWalk: called with each batch before it is walked.
     ///   - uncalm: takes a reading that is not calm, for the part given.
     /// - Throws: `RecordLogError`, `EventStorageError`, and what `willWalk` throws.
     private func walk(
-        _ reader: EventLogReader,
-        through last: Position,
+        _ log: Extent,
         _ fold: SummaryFold,
         _ parts: [SummaryPart],
         willWalk: (ColumnBatch) throws -> Void,
         uncalm: (UInt32, Int64, Int64, ReadingTraits, SummaryPart) -> Void
     ) throws {
-        let loader = try ColumnLoader(reader, through: last)
+        let loader = try ColumnLoader(log.reader, of: log.segments, through: log.last)
         var (batch, next) = (ColumnBatch(), ColumnBatch())
         var isMore = try loader.load(batch, parts: parts.count)
         while isMore {
@@ -256,22 +269,21 @@ package struct SummaryRun {
         _ total: SummaryPart,
         _ fold: SummaryFold,
         _ known: Known,
-        _ reader: EventLogReader,
-        through last: Position
+        _ log: Extent
     ) throws {
         let unsettled = fold.unsettled
         guard !unsettled.isEmpty else { return }
-        let directory = try known.directory ?? reader.directory(through: last)
+        let directory = try known.directory ?? log.reader.directory(through: log.last)
         var isUnsettled = ContiguousArray(repeating: false, count: fold.count)
         for series in unsettled { isUnsettled[Int(series)] = true }
         let devices = Set(unsettled.map { fold.fronts[Int($0)].device }).sorted()
-        let perDevice = max(1, last.rawValue / UInt64(max(1, directory.deviceCount)))
+        let perDevice = max(1, log.last.rawValue / UInt64(max(1, directory.deviceCount)))
         let atOnce = Int(max(1, SummaryRun.exactReadingCount / perDevice))
         for start in stride(from: 0, to: devices.count, by: atOnce) {
             let some = devices[start..<min(devices.count, start + atOnce)]
             let exact = Fold(zones: zones, scope: DeviceScope(some.map { directory.devices[$0] }))
             var readings: ContiguousArray<ReadingRecord> = []
-            try foldAlone(exact, reader, through: last) { run in
+            try foldAlone(exact, log) { run in
                 readings.append(contentsOf: run.filter { isUnsettled[Int($0.series)] })
             }
             takeBack(readings, fold, known.table, from: total)
@@ -288,12 +300,11 @@ package struct SummaryRun {
     /// Folds the devices in a fold's scope; `take` hears of their readings.
     private func foldAlone(
         _ exact: Fold,
-        _ reader: EventLogReader,
-        through last: Position,
+        _ log: Extent,
         _ take: (UnsafeBufferPointer<ReadingRecord>) -> Void
     ) throws {
         var directory = SeriesDirectory()
-        try reader.forEachBlock(of: exact.scope, through: last) { block in
+        try log.reader.forEachBlock(of: exact.scope, through: log.last) { block in
             try block.extend(&directory)
             for run in block.runs {
                 switch run {
@@ -341,12 +352,11 @@ package struct SummaryRun {
 
     private func addExactly(
         _ scope: DeviceScope,
-        _ reader: EventLogReader,
-        through last: Position,
+        _ log: Extent,
         to summary: inout FleetSummary
     ) throws {
         let exact = Fold(zones: zones, scope: scope)
-        try foldAlone(exact, reader, through: last) { _ in }
+        try foldAlone(exact, log) { _ in }
         for index in exact.series.indices where exact.owners[index] !== exact.outsider {
             let device = exact.owners[index]
             var days = SummaryDays()
