@@ -32,7 +32,7 @@ let modules: [Target] = [
     // Typed append and read; event codecs.
     .target(
         name: "EventStorage",
-        dependencies: ["MeterModel", "RecordLog", .product(name: "Crypto", package: "swift-crypto")],
+        dependencies: ["MeterModel", "Threading", "RecordLog", .product(name: "Crypto", package: "swift-crypto")],
         swiftSettings: settings
     ),
     // Heads of the log kept elsewhere, signed; what a log says to them later.

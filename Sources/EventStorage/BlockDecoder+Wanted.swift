@@ -10,9 +10,12 @@ extension BlockBodyDecoder {
             return
         }
         let start = block.readingCount
+        // Of the first run of a block nothing was passed over that could bear on what the block defines.
+        let isFirst = block.runs.allSatisfy { if case .event = $0 { true } else { false } }
         let outcome = try ReadingRunDecoder.decodeWanted(
             &reader,
             wanted: wanted,
+            own: isFirst ? block.series.first..<block.series.first + block.series.count : nil,
             states: segment.series,
             cells: cells,
             into: readings + start

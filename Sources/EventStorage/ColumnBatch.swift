@@ -31,6 +31,8 @@ package final class ColumnBatch {
     private static let firstReadingCount = 1 << 16
     /// A batch of fewer is not worth being cut.
     private static let leastCutReadingCount = 1 << 12
+    /// Every so manieth reading's device is looked at to cut parts of about the same length.
+    private static let sampleStride = 512
     private static let fullBlockCount = 1 << 12
 
     package init() {}
@@ -88,12 +90,19 @@ package final class ColumnBatch {
     /// `devices`: those of all series that the log has behind it.
     func cut(intoParts wanted: Int, _ devices: UnsafeBufferPointer<UInt32>) {
         partCount = isOnePart || readingCount < ColumnBatch.leastCutReadingCount ? 1 : wanted
-        guard partCount > 1, let longest = runs.max(by: { $0.count < $1.count }) else {
-            partCount = 1
+        guard partCount > 1 else {
             for i in runs.indices { runs[i].cut(at: [], devices) }
             return
         }
-        let bounds = (1..<partCount).map { devices[Int(longest.series[longest.count * $0 / partCount])] }
+        // A run may have a few of the devices alone, so that they are taken from all.
+        var some: [UInt32] = []
+        for run in runs {
+            for i in stride(from: 0, to: run.count, by: ColumnBatch.sampleStride) {
+                some.append(devices[Int(run.series[i])])
+            }
+        }
+        some.sort()
+        let bounds = (1..<partCount).map { some[some.count * $0 / partCount] }
         for i in runs.indices { runs[i].cut(at: bounds, devices) }
     }
 }

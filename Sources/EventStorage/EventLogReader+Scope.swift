@@ -10,6 +10,8 @@ extension EventLogReader {
     /// define nothing new, and of the others blocks that do not matter, so that `RecordedBlock.extend` works from an
     /// empty directory on.
     ///
+    /// Where segments define nothing new, one is read ahead on another thread; `body` is called on this one alone.
+    ///
     /// Every checksum of a block read is compared. Not checked is what readings of other devices say: that their series
     /// are defined, their times, values and traits; of a run without a wanted reading the columns beside the series.
     ///
@@ -25,85 +27,56 @@ extension EventLogReader {
         readAt times: ClosedRange<Int64>? = nil,
         _ body: (RecordedBlock) throws -> BlockStep
     ) throws {
+        try forEachBlock(of: scope, through: last, readAt: times, aheadLimit: ScopedReadAhead.usualLimit, body)
+    }
+
+    /// As above; `aheadLimit`: how much is read ahead of a segment at most.
+    func forEachBlock(
+        of scope: DeviceScope?,
+        through last: Position?,
+        readAt times: ClosedRange<Int64>?,
+        aheadLimit: Int,
+        _ body: (RecordedBlock) throws -> BlockStep
+    ) throws {
         guard let scope else {
             try forEachBlock(from: Position(1), through: last, body)
             return
         }
         if let last, last < Position(1) { return }
-        let decoder = BlockBodyDecoder(scope: scope)
-        let whole = WholeBlocks(self)
-        let wanted = 1...(last?.rawValue ?? .max)
-        var isStopped = false
-        var head: UInt64 = 0
-        var depth = BlockBodyDecoder.Depth.wanted
-        func take(_ view: BlockView) throws -> BlockStep {
-            var block = try decoder.decode(view, depth: depth)
-            if block.needsWhole { decoder.take(try whole.block(view), decodedBy: whole.decoder, into: &block) }
-            guard let recorded = RecordedBlock(block, decoder, wanted: wanted) else { return .proceed }
-            let step = try body(recorded)
-            isStopped = step == .stop
-            return step
+        let question = ScopedQuestion(scope: scope, last: last?.rawValue ?? .max, times: times)
+        let pass = ScopedPass(self, log, question)
+        let ahead = ScopedReadAhead(self, question, limit: aheadLimit)
+        defer { ahead.end() }
+        let segments = try log.segments(through: last?.rawValue).filter { $0.lastPosition != nil }
+        var indexes = [SegmentIndex??](repeating: nil, count: segments.count)
+        func index(of i: Int) throws -> SegmentIndex? {
+            if let known = indexes[i] { return known }
+            let index = segments[i].isSealed ? try storedIndex(ofSegmentAt: segments[i].firstPosition) : nil
+            indexes[i] = .some(index)
+            return index
         }
-        for segment in try log.segments(through: last?.rawValue) {
-            guard let segmentLast = segment.lastPosition else { continue }
-            let end = min(wanted.upperBound, segmentLast)
-            head = segmentLast
-            depth = .wanted
-            var choice: BlockChoice?
-            if segment.isSealed, let index = try storedIndex(ofSegmentAt: segment.firstPosition) {
-                if decoder.mayPassOver(index, readAt: times) { continue }
-                if index.blocks.count == segment.blockCount { choice = BlockChoice(index, readAt: times) }
+        /// The next segment behind one that has to be read, where that can be told without reading what comes before.
+        func next(after i: Int) throws -> Int? {
+            guard try index(of: i)?.added == DefinitionCounts() else { return nil }
+            for j in i + 1..<segments.count {
+                guard let index = try index(of: j), index.added == DefinitionCounts() else { return nil }
+                if !pass.mayPassOver(index) { return j }
             }
-            if let choice {
-                try log.forEachBlock(
-                    ofSegmentAt: segment.firstPosition,
-                    through: end,
-                    where: { number in
-                        if number > choice.lastNeeded { depth = .events }
-                        // The first begins the segment for the decoder.
-                        return number == 0 || decoder.wanted.map { choice.contains(number, $0) } ?? true
-                    },
-                    take
-                )
-            } else {
-                try log.forEachBlock(from: segment.firstPosition, through: end, take)
+            return nil
+        }
+        for (i, segment) in segments.enumerated() {
+            if let index = try index(of: i), pass.mayPassOver(index) { continue }
+            if let step = try ahead.deliver(i, body) {
+                if step == .stop { return }
+                continue
             }
-            if isStopped { return }
+            if let next = try next(after: i) { ahead.begin(next, segments[next], try index(of: next)) }
+            if try pass.read(segment, try index(of: i), body) == .stop { return }
+            indexes[i] = nil
         }
         // A log that ends before what is known to be durable is damaged: that is said as ever.
-        if let last, last.rawValue > head {
+        if let last, last.rawValue > segments.last?.lastPosition ?? 0 {
             try log.forEachBlock(from: last.rawValue, through: last.rawValue) { _ in .stop }
-        }
-    }
-}
-
-/// Decodes blocks whole behind a reader that does not, each with those of its segment before it that it did not decode
-/// yet: no block twice while they are asked for in order.
-private final class WholeBlocks {
-    let decoder = BlockBodyDecoder()
-    private let reader: EventLogReader
-    private var log: RecordLogReader?
-    private var segmentID: UInt64?
-
-    init(_ reader: EventLogReader) { self.reader = reader }
-
-    /// The whole of a block as the log reader hands it over, in whose closure this is; good until the next call.
-    func block(_ view: BlockView) throws -> BlockBodyDecoder.Block {
-        if !view.isFirstInSegment, segmentID != view.segmentID || decoder.nextPosition != view.firstPosition {
-            try catchUp(with: view)
-        }
-        segmentID = view.segmentID
-        return try decoder.decode(view)
-    }
-
-    private func catchUp(with view: BlockView) throws {
-        let log = try self.log ?? reader.makeLogReader()
-        self.log = log
-        let last = view.firstPosition - 1
-        let next = segmentID == view.segmentID ? decoder.nextPosition : nil
-        try log.forEachBlock(from: next ?? last, startingAt: next == nil ? .segment : .block, through: last) { view in
-            _ = try decoder.decode(view)
-            return .proceed
         }
     }
 }

@@ -79,10 +79,15 @@ package final class EventLogReader {
         try log.holes().map { ClosedRange($0) }
     }
 
-    /// The last position there is now; `.origin` of an empty log.
+    /// The last position there is now.
     ///
+    /// - Parameter limit: what lies behind it is not looked at, and it is the last then; nil: all is.
+    /// - Returns: it; `.origin` of an empty log.
     /// - Throws: `RecordLogError`.
-    package func lastPosition() throws -> Position { Position(try segments().compactMap(\.lastPosition).last ?? 0) }
+    package func lastPosition(upTo limit: Position? = nil) throws -> Position {
+        let last = Position(try log.segments(through: limit?.rawValue).compactMap(\.lastPosition).last ?? 0)
+        return limit.map { min($0, last) } ?? last
+    }
 
     /// What a segment holds: the index stored with it, or one built from its blocks.
     ///

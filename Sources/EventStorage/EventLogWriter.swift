@@ -227,6 +227,9 @@ package final class EventLogWriter {
     }
 
     /// The items after `last` that go into one block: bounded in readings, events, and bytes of definitions.
+    ///
+    /// Blocks of one batch have about as many readings, and end with a device where they can: then one that is the
+    /// first of its segment to read its devices can be understood by itself.
     private func part(
         of batch: EventBatch,
         after last: BlockPart,
@@ -239,19 +242,27 @@ package final class EventLogWriter {
         let payloadLimit = min(EventStorageLimits.targetPayloadByteCountPerBlock, room / 4)
         var reading = last.readings.upperBound
         var event = last.events.upperBound
-        let readingEnd = min(batch.readings.count, reading + readingLimit)
+        let left = batch.readings.count - reading
+        let blockCount = max(1, (left + readingLimit - 1) / readingLimit)
+        let readingEnd = reading + (left + blockCount - 1) / blockCount
         let eventEnd = min(batch.events.count, event + readingLimit)
         var definitionByteCount = 0
+        var latest: UInt32?
         scratch.removeAll()
         items: while true {
             let runEnd = event < batch.events.count ? batch.events[event].readingIndex : batch.readings.count
             while reading < min(runEnd, readingEnd) {
                 let series = batch.readings[reading].series
-                if !segment.series.isDefined(series) {
+                // Readings of one series follow each other, mostly.
+                if series != latest, !segment.series.isDefined(series) {
                     definitionByteCount += definitionByteCountBound(of: series, directory: directory)
                     if definitionByteCount > definitionLimit, reading > last.readings.upperBound { break items }
                 }
+                latest = series
                 reading += 1
+            }
+            if reading == readingEnd, reading < runEnd {
+                reading = endOfDevice(before: reading, in: batch, after: last)
             }
             guard reading == runEnd, event < eventEnd else { break }
             EventWriter.write(batch.events[event].event, into: &scratch)
@@ -264,6 +275,18 @@ package final class EventLogWriter {
             readings: last.readings.upperBound..<reading,
             events: last.events.upperBound..<event
         )
+    }
+
+    /// Where the device before the one of a reading ends, in the second half of a block that ended at that reading; the
+    /// reading itself if there is no such place.
+    private func endOfDevice(before reading: Int, in batch: EventBatch, after last: BlockPart) -> Int {
+        let device = deviceOfSeries[Int(batch.readings[reading].series)]
+        var end = reading
+        while end > (last.readings.upperBound + reading) / 2 {
+            if deviceOfSeries[Int(batch.readings[end - 1].series)] != device { return end }
+            end -= 1
+        }
+        return reading
     }
 
     private func definitionByteCountBound(of series: UInt32, directory: SeriesDirectory) -> Int {

@@ -16,10 +16,14 @@ extension ReadingRunDecoder {
     ///
     /// The series column is read as a whole. Without a wanted reading in it no other column is looked at; else they are
     /// read up to the last wanted one, and what they say of those is checked.
+    ///
+    /// `own`: the ordinals of the series that the block defines in its segment, if no reading of the block was passed
+    /// over before the run; what these tell can be told from the run alone.
     /// - Precondition: `out` and `cells` have room for as many readings as `count(at:)` says.
     static func decodeWanted(
         _ reader: inout ByteReader,
         wanted: borrowing WantedSeries,
+        own: Range<Int>?,
         states: borrowing SeriesStates,
         cells: UnsafeMutablePointer<WantedCell>,
         into out: UnsafeMutablePointer<ReadingRecord>
@@ -31,7 +35,11 @@ extension ReadingRunDecoder {
         guard series.isUsedUp else { throw reader.malformed("the series column is not as long as its run") }
         guard found > 0 else { return .readings(0) }
         let pick = WantedPick(columns: columns, cells: cells, count: found, out: out, reader: reader)
-        guard try pick.combine(states) else { return .needsWhole }
+        if pick.isKnown(states) {
+            try pick.combine(states)
+        } else {
+            guard let own, try pick.combineAlone(states, own: own) else { return .needsWhole }
+        }
         try pick.takeTraits()
         if (0..<found).contains(where: { out[$0].traits.isInterval }) { try pick.takeSpans() }
         if columns.receivedForm > 0 { try pick.takeReceived() }
@@ -50,41 +58,85 @@ private struct WantedPick {
     /// Says where the run is, in faults.
     let reader: ByteReader
 
-    /// Makes readings of the differences at the cells; false where one counts from a reading that is not known.
-    func combine(_ states: borrowing SeriesStates) throws(MalformedBytes) -> Bool {
+    /// Whether no reading at the cells counts from one that is not known: the first of a series in its segment counts
+    /// from the one before it, which is known if it is wanted too, or none. Of a series whose readings do not follow
+    /// each other in the run it may be false all the same.
+    func isKnown(_ states: borrowing SeriesStates) -> Bool {
+        for i in 0..<count where isUnseen(i, states) {
+            if i > 0, cells[i - 1].series == cells[i].series { continue }
+            let previous = i > 0 ? Int(cells[i - 1].index) : -1
+            if previous != Int(cells[i].index) - 1 { return false }
+        }
+        return true
+    }
+
+    /// Whether no reading of a cell's series came before the run.
+    private func isUnseen(_ cell: Int, _ states: borrowing SeriesStates) -> Bool {
+        states.states[Int(states.ordinals[Int(cells[cell].series)])].lastAt == SeriesStates.unseen
+    }
+
+    /// Makes readings of the differences at the cells by decoding all before them too; false where one may count from a
+    /// reading of a series that is not wanted and was read before in the segment. The states are then as good as
+    /// nothing.
+    ///
+    /// `own`: the ordinals of series that were not.
+    func combineAlone(_ states: borrowing SeriesStates, own: Range<Int>) throws(MalformedBytes) -> Bool {
+        var last = count - 1
+        while last > 0, !isUnseen(last, states) { last -= 1 }
+        let lastUnseen = Int(cells[last].index)
+        var next = 0
+        var firstUnknown = Int.max
+        let ordinals = states.ordinals
+        try ReadingRunDecoder.decodeMain(
+            columns,
+            upTo: Int(cells[count - 1].index) + 1,
+            states: states,
+            reader
+        ) { i, series, at, value in
+            if next < count, Int(cells[next].index) == i {
+                put(at, value, at: next)
+                next += 1
+            } else if firstUnknown == Int.max, !own.contains(Int(ordinals[Int(series)])) {
+                firstUnknown = i
+            }
+        }
+        return firstUnknown > lastUnseen
+    }
+
+    private func put(_ at: Int64, _ value: Int64, at cell: Int) {
+        out[cell] = ReadingRecord(
+            series: cells[cell].series,
+            traits: ReadingTraits(rawValue: 0),
+            at: at,
+            value: value,
+            span: 0,
+            receivedAt: ReadingDraft.absentInstant
+        )
+    }
+
+    /// Makes readings of the differences at the cells.
+    /// - Precondition: `isKnown`.
+    func combine(_ states: borrowing SeriesStates) throws(MalformedBytes) {
         var times = columns.times
         var values = columns.values
         let ordinals = states.ordinals
         let all = states.states
         var next = 0
-        // The reading before a cell is known if it is wanted too, or none: a run begins at 0.
-        var previousIndex = -1
         var previousAt: Int64 = 0
         for i in 0..<count {
             let index = Int(cells[i].index)
             times.skip(index - next)
             values.skip(index - next)
             next = index + 1
-            let state = all + Int(ordinals[Int(cells[i].series)])
-            if state.pointee.lastAt == SeriesStates.unseen, previousIndex != index - 1 { return false }
-            let (at, value) = state.pointee.advance(
+            let (at, value) = all[Int(ordinals[Int(cells[i].series)])].advance(
                 times.nextNumber() &* columns.timeScale,
                 values.nextNumber() &* columns.valueScale,
                 after: previousAt
             )
             previousAt = at
-            previousIndex = index
-            out[i] = ReadingRecord(
-                series: cells[i].series,
-                traits: ReadingTraits(rawValue: 0),
-                at: at,
-                value: value,
-                span: 0,
-                receivedAt: ReadingDraft.absentInstant
-            )
+            put(at, value, at: i)
         }
         guard !times.overran, !values.overran else { throw reader.malformed("a column is not as long as its run") }
-        return true
     }
 
     func takeTraits() throws(MalformedBytes) {

@@ -190,9 +190,12 @@ enum ReadingRunDecoder {
     static let stepCount = 512
 
     /// Series, times and values, a step of each column at a time; `take` gets them reading by reading, numbered from 0.
+    ///
+    /// `end`: behind which reading it may end; nil: all are decoded, and the columns must end with them.
     @inline(__always)
-    private static func decodeMain(
+    static func decodeMain(
         _ columns: Columns,
+        upTo end: Int? = nil,
         states: borrowing SeriesStates,
         _ reader: ByteReader,
         _ take: (Int, UInt32, Int64, Int64) -> Void
@@ -202,8 +205,9 @@ enum ReadingRunDecoder {
         defer { scratch.deallocate() }
         var step = Step(series: scratch, times: scratch + stepCount, values: scratch + 2 * stepCount)
         var next = 0
-        while next < columns.count {
-            let count = min(stepCount, columns.count - next)
+        let wantedCount = end ?? columns.count
+        while next < wantedCount {
+            let count = min(stepCount, wantedCount - next)
             columns.series.read(count, into: step.series)
             columns.times.read(count, into: step.times)
             columns.values.read(count, into: step.values)
@@ -213,7 +217,8 @@ enum ReadingRunDecoder {
             }
             next += count
         }
-        guard columns.series.isUsedUp, columns.times.isUsedUp, columns.values.isUsedUp else {
+        let isWhole = columns.series.isUsedUp && columns.times.isUsedUp && columns.values.isUsedUp
+        guard isWhole || (end != nil && !columns.times.overran && !columns.values.overran) else {
             throw reader.malformed("a column is not as long as its run")
         }
     }

@@ -10,7 +10,7 @@ package struct RecordedBlock {
     /// Who appended it.
     package let recordedBy: String
     /// What is delivered, in position order.
-    package let runs: [RecordedRun]
+    package private(set) var runs: [RecordedRun]
     private let block: BlockBodyDecoder.Block
     private let decoder: BlockBodyDecoder
 
@@ -52,6 +52,18 @@ package struct RecordedBlock {
             }
         }
         self.runs = runs
+    }
+
+    /// The same with its readings copied, so that they outlast the decoder's next block; its definitions go with the
+    /// decoder's segment.
+    func copied(into arena: inout ColumnArena) -> RecordedBlock {
+        var copy = self
+        for (i, run) in runs.enumerated() {
+            guard case .readings(let first, let readings) = run else { continue }
+            let bytes = arena.copy(UnsafeRawBufferPointer(readings))
+            copy.runs[i] = .readings(first, bytes.bindMemory(to: ReadingRecord.self))
+        }
+        return copy
     }
 
     /// Extends a directory that knows the log up to this block by the block's definitions, then by what its delivered

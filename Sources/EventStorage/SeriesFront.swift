@@ -31,11 +31,7 @@ package struct SeriesFront: BitwiseCopyable {
     package var device: UInt32 { state.device }
 
     /// Forgets what a segment told, as its series do at the end of each.
-    package mutating func beginSegment() {
-        state.lastAt = SeriesStates.unseen
-        state.period = 0
-        state.lastValue = 0
-    }
+    package mutating func beginSegment() { state.forget() }
 }
 
 /// The readings by which the front of each series was moved on last, as many of each.

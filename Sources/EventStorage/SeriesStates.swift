@@ -15,6 +15,13 @@ struct SeriesStates: ~Copyable {
         var device: UInt32
         var series: UInt32
 
+        /// Goes back to before the first reading.
+        mutating func forget() {
+            lastAt = SeriesStates.unseen
+            period = 0
+            lastValue = 0
+        }
+
         /// Takes another period where a reading, not the first, deviates much from what was expected.
         ///
         /// Small deviations are the clock's; keeping the period through them keeps them small. A period close to whole

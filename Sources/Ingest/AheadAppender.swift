@@ -11,9 +11,6 @@ package import MeterModel
 // Safety: what both threads touch is behind `condition`; writer, `logged` and `directory` are the thread's own until
 // `settle` returns, `known` is the caller's.
 package final class AheadAppender: BatchAppending, @unchecked Sendable {
-    /// Batches that wait while one is appended.
-    private static let maximumWaitingCount = 1
-
     private struct Portion {
         var batch: EventBatch
         var recordedAt: Instant
@@ -24,8 +21,8 @@ package final class AheadAppender: BatchAppending, @unchecked Sendable {
     private let writer: any BatchAppending
     private let logged: Intake.Logged
     private let condition = NSCondition()
-    private var waiting: [Portion] = []
-    private var spare: [EventBatch] = []
+    private var waiting: Portion?
+    private var spare = EventBatch()
     private var isAppending = false
     private var isOver = false
     private var failure: (any Error)?
@@ -66,7 +63,7 @@ package final class AheadAppender: BatchAppending, @unchecked Sendable {
     /// The last position promised; durable once `settle` has returned.
     package var head: Position { condition.withLock { promised } }
 
-    /// Hands a batch in, waiting while as many wait as may; it is empty afterwards.
+    /// Hands a batch in once the one before is appended; it is empty afterwards.
     package func append(
         _ batch: inout EventBatch,
         recordedAt: Instant,
@@ -77,13 +74,13 @@ package final class AheadAppender: BatchAppending, @unchecked Sendable {
         let news = DirectoryNews(in: directory, since: known)
         known = (directory.deviceCount, directory.registers.count, directory.seriesCount)
         return try condition.withLock {
-            while waiting.count >= AheadAppender.maximumWaitingCount, failure == nil { condition.wait() }
+            while isAppending || waiting != nil, failure == nil { condition.wait() }
             if let failure { throw failure }
             let first = promised.rawValue + 1
             promised = promised.advanced(by: batch.count)
-            var handed = spare.popLast() ?? EventBatch()
-            swap(&handed, &batch)
-            waiting.append(Portion(batch: handed, recordedAt: recordedAt, recordedBy: recordedBy, news: news))
+            swap(&spare, &batch)
+            waiting = Portion(batch: spare, recordedAt: recordedAt, recordedBy: recordedBy, news: news)
+            spare = EventBatch()
             condition.broadcast()
             return first...promised.rawValue
         }
@@ -91,15 +88,18 @@ package final class AheadAppender: BatchAppending, @unchecked Sendable {
 
     package func settle() throws {
         try condition.withLock {
-            while isAppending || !waiting.isEmpty, failure == nil { condition.wait() }
+            while isAppending || waiting != nil, failure == nil { condition.wait() }
             if let failure { throw failure }
         }
     }
 
+    /// Gives back the memory in which readings wait; none do.
+    package func giveBackMemory() { condition.withLock { spare = EventBatch() } }
+
     /// Ends the thread once all is appended that was handed in, or nothing more can be.
     package func finish() {
         condition.withLock {
-            while isAppending || (!waiting.isEmpty && failure == nil) { condition.wait() }
+            while isAppending || (waiting != nil && failure == nil) { condition.wait() }
             isOver = true
             condition.broadcast()
         }
@@ -114,7 +114,8 @@ package final class AheadAppender: BatchAppending, @unchecked Sendable {
             portion.batch.readings.removeAll(keepingCapacity: true)
             portion.batch.events.removeAll(keepingCapacity: true)
             condition.withLock {
-                spare.append(portion.batch)
+                // Moved, for memory that two had would be copied by whoever fills it.
+                swap(&spare, &portion.batch)
                 failure = failure ?? fault
                 isAppending = false
                 condition.broadcast()
@@ -124,11 +125,11 @@ package final class AheadAppender: BatchAppending, @unchecked Sendable {
 
     private func next() -> Portion? {
         condition.withLock {
-            while waiting.isEmpty, !isOver, failure == nil { condition.wait() }
-            if waiting.isEmpty || failure != nil { return nil }
+            while waiting == nil, !isOver, failure == nil { condition.wait() }
+            guard failure == nil, let next = waiting else { return nil }
+            waiting = nil
             isAppending = true
-            defer { condition.broadcast() }
-            return waiting.removeFirst()
+            return next
         }
     }
 

@@ -14,7 +14,7 @@ package final class AheadReader: @unchecked Sendable {
     /// in it, and what is appended in small pieces takes more bytes and more syncs.
     private static let pauseMilliseconds: CInt = 5
     /// How long a pipe is taken together that never pauses: lines that trickle in must not wait for a batch to be full.
-    private static let longestGathering = Duration.milliseconds(100)
+    private static let longestGathering = Duration.milliseconds(250)
 
     /// A batch with all that is needed to take it in.
     private struct Portion {

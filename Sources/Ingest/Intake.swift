@@ -13,6 +13,10 @@ package final class Intake {
     /// one block mostly, and cost one sync.
     package static let maximumBatchCount = 57_344
 
+    /// What is gathered beyond that is this part of what came before: memory, and waiting for the first and the last
+    /// batch, stay small beside the rest.
+    private static let batchesSoFar = 32
+
     /// What to do with a batch as it was logged: positions follow each other from the one given.
     package typealias Logged = (_ batch: EventBatch, _ first: Position, _ recordedAt: Instant, SeriesDirectory) throws
         -> Void
@@ -20,6 +24,9 @@ package final class Intake {
     private let writer: any BatchAppending
     private let side: SideAppender
     private let clock: any WallClock
+    private let largestBatchCount: Int
+    /// Readings that are gathered now before they are appended.
+    private var batchCount: Int
     private let quarantine: any RefusedLineKeeping
     /// Who brings the input, as the log will say.
     var recordedBy: String {
@@ -44,6 +51,8 @@ package final class Intake {
     ///   - clock: says when a batch is recorded.
     ///   - quarantine: keeps what is refused.
     ///   - recordedBy: who brings the input, as the log will say.
+    ///   - largestBatchCount: readings that are gathered at most before they are appended, once so many came that it
+    ///     is a small part of them; at first it is `maximumBatchCount`.
     ///   - logged: called after each append.
     package init(
         writer: any BatchAppending,
@@ -51,9 +60,13 @@ package final class Intake {
         clock: any WallClock,
         quarantine: any RefusedLineKeeping,
         recordedBy: String,
+        largestBatchCount: Int = Intake.maximumBatchCount,
         logged: @escaping Logged
     ) {
+        precondition(largestBatchCount > 0, "batches of nothing")
         self.writer = writer
+        self.largestBatchCount = largestBatchCount
+        batchCount = min(largestBatchCount, Intake.maximumBatchCount)
         side = SideAppender(writer)
         head = writer.head
         self.admission = admission
@@ -84,11 +97,17 @@ package final class Intake {
     ) throws {
         admit(decoded, names: names, defaults: defaults)
         try keepRefused(chunk, source)
-        if isFull { try append() }
+        if isFull {
+            try append()
+            // Blocks are to be full.
+            let blockCount = max(1, summary.accepted / Intake.batchesSoFar / EventStorageLimits.maximumReadingsPerBlock)
+            let rest = EventStorageLimits.maximumReadingsPerBlock - Intake.maximumBatchCount
+            batchCount = min(largestBatchCount, blockCount * EventStorageLimits.maximumReadingsPerBlock - rest)
+        }
     }
 
     /// Whether what is pending should be appended before more is taken in.
-    var isFull: Bool { pending.count >= Intake.maximumBatchCount }
+    var isFull: Bool { pending.count >= batchCount }
 
     /// Admits what was decoded: the accepted into `pending`, the others, in order of lines, into `refused`.
     func admit(_ decoded: DecodedBatch, names: TelegramNames, defaults: AdmissionDefaults) {
@@ -203,6 +222,12 @@ package final class Intake {
         try append()
         try writer.settle()
         try quarantine.sync()
+    }
+
+    /// Gives back the memory in which readings are gathered; nothing is pending.
+    package func giveBackMemory() {
+        precondition(pending.isEmpty, "readings that are not appended")
+        (pending, spare) = (EventBatch(), EventBatch())
     }
 
     /// Makes the quarantine alone durable.

@@ -174,8 +174,11 @@ package final class RecordLogReader {
             try forEachBlock(from: firstPosition, through: last, body)
             return
         }
+        let end = current.segment.footer?.indexOffset ?? current.segment.byteCount
         for (number, entry) in tail.entries.enumerated() where entry.firstPosition <= last && isWanted(number) {
-            if current.offset != entry.offset { current.jump(to: entry) }
+            // Few may be wanted: each is read by itself.
+            let isLast = number + 1 == tail.entries.count
+            current.jump(to: entry, readingUpTo: isLast ? end : tail.entries[number + 1].offset)
             switch try current.next(mustReach: true) {
             case .block(let header, let bytes):
                 if try body(try view(header, bytes, in: current)) == .stop { return }

@@ -37,6 +37,8 @@ final class SegmentCursor {
     private var window = UnsafeRawBufferPointer(start: nil, count: 0)
     private var windowStart = 0
     private var windowByteCount = firstWindowByteCount
+    /// Up to where is read where that is known.
+    private var readEnd: Int?
 
     init(_ segment: SegmentFile) {
         self.segment = segment
@@ -51,6 +53,12 @@ final class SegmentCursor {
         offset = entry.offset
         nextPosition = entry.firstPosition
         chain = nil
+    }
+
+    /// Continues at a block the index names, which is read up to an offset at once, and no further.
+    func jump(to entry: BlockEntry, readingUpTo end: Int) {
+        if offset != entry.offset { jump(to: entry) }
+        readEnd = end
     }
 
     /// Takes the place of a cursor over the same segment.
@@ -196,8 +204,9 @@ final class SegmentCursor {
     }
 
     private func load(_ start: Int, atLeast count: Int) throws(RecordLogError) {
-        let wanted = min(max(count, windowByteCount), max(count, segment.byteCount - start))
-        windowByteCount = min(2 * windowByteCount, Self.largestWindowByteCount)
+        let ahead = readEnd.map { $0 - start } ?? windowByteCount
+        let wanted = min(max(count, ahead), max(count, segment.byteCount - start))
+        if readEnd == nil { windowByteCount = min(2 * windowByteCount, Self.largestWindowByteCount) }
         let memory = buffer.reserve(wanted)
         let readByteCount = try segment.file.read(into: memory, at: start)
         if confirmsDurability, segment.footer == nil { try segment.file.sync() }

@@ -129,6 +129,8 @@ struct IngestCommand: AsyncParsableCommand {
         }
         try intake.flush()
         progress.finish()
+        intake.giveBackMemory()
+        appender?.giveBackMemory()
         try engine.settle(intake.admission.directory)
         try engine.keepFold(intake.admission.directory)
         let summary = IngestReport(

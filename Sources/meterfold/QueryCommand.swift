@@ -87,16 +87,16 @@ struct QueryCommand: ParsableCommand {
 
     private func openStore(_ directory: DataDirectory, _ zones: FoundationZoneSource) throws -> ViewStore {
         let reader = try EventLogReader(directory: directory.path)
-        let head = try reader.lastPosition().rawValue
         if atPosition != nil || asOf != nil {
             let store = try ViewStore.inMemory()
-            let last = Position(min(atPosition ?? head, head))
+            let last = try reader.lastPosition(upTo: atPosition.map { Position($0) })
             let instant = asOf.flatMap { Instant(text: $0) }
             if last > .origin {
                 _ = try Views.fold(directory, through: last, into: store, zones: zones, asOf: instant, scope: scope)
             }
             return store
         }
+        let head = try reader.lastPosition().rawValue
         if case .current(let store) = try current(directory, head, zones) {
             return try withHours(store, directory, zones)
         }

@@ -108,4 +108,65 @@ import Testing
         appender.finish()
         #expect(log.items == ["E-1 0"])
     }
+
+    /// A log that counts.
+    private final class CountingLog: BatchAppending {
+        private(set) var head = Position.origin
+        private(set) var counts: [Int] = []
+
+        func append(
+            _ batch: inout EventBatch,
+            recordedAt: Instant,
+            recordedBy: String,
+            directory: SeriesDirectory
+        ) throws -> ClosedRange<UInt64> {
+            counts.append(batch.count)
+            let first = head.rawValue + 1
+            head = head.advanced(by: batch.count)
+            return first...head.rawValue
+        }
+
+        func settle() throws {}
+    }
+
+    @Test func `What is gathered grows with what came, up to the largest batch`() throws {
+        let log = CountingLog()
+        let largest = 3 * EventStorageLimits.maximumReadingsPerBlock
+        let intake = Intake(
+            writer: log,
+            admission: Admission(zones: stageZones),
+            clock: StandingClock(),
+            quarantine: StagedQuarantine(),
+            recordedBy: "cli",
+            largestBatchCount: largest,
+            logged: { _, _, _, _ in }
+        )
+        let bytes = Array(readingLines("E-1", 0..<1000).utf8)
+        var names = TelegramNames()
+        var decoder = NDJSONDecoder()
+        var batch = DecodedBatch()
+        _ = bytes.withUnsafeBytes { decoder.decode($0, isLast: false, names: &names, into: &batch) }
+        for _ in 0..<9_000 {
+            try bytes.withUnsafeBytes { chunk in
+                try intake.take(
+                    batch,
+                    chunk: chunk,
+                    names: names,
+                    defaults: AdmissionDefaults(utility: .electricity),
+                    source: "-"
+                )
+            }
+        }
+        try intake.flush()
+        #expect(log.counts.reduce(0, +) == 9_000_000)
+        // A chunk of 1000 readings fills it.
+        #expect(log.counts[0] == 58_000)
+        var before = log.counts[0]
+        for count in log.counts.dropFirst().dropLast() {
+            #expect(count >= before && count < largest + 1000)
+            before = count
+        }
+        #expect(before >= largest)
+        intake.giveBackMemory()
+    }
 }

@@ -6,7 +6,7 @@ enum ImportRules {
         "Threading": [],
         "TimeZones": ["MeterModel"],
         "RecordLog": ["CLZ4", "CCRC32C", "Crypto"],
-        "EventStorage": ["MeterModel", "RecordLog", "Crypto"],
+        "EventStorage": ["MeterModel", "Threading", "RecordLog", "Crypto"],
         "TamperEvidence": ["MeterModel", "RecordLog", "Telegrams", "Crypto"],
         "Backups": ["MeterModel", "RecordLog", "EventStorage", "TamperEvidence"],
         "Telegrams": ["MeterModel"],

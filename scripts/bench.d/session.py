@@ -229,7 +229,7 @@ def built_binary():
     binary = os.environ.get("METERFOLD")
     if binary:
         return os.path.abspath(binary)
-    build = ["swift", "build", "-c", "release", "--package-path", REPOSITORY]
+    build = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--package-path", REPOSITORY]
     subprocess.run([*build, "--product", "meterfold"], check=True, stdout=sys.stderr)
     folder = subprocess.run([*build, "--show-bin-path"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     return os.path.join(folder, "meterfold")

@@ -1,4 +1,6 @@
+import Foundation
 import MeterModel
+import ReadModel
 import RecordLog
 import Testing
 import TimeZones
@@ -312,5 +314,26 @@ struct SnapshotFileTests {
         snapshots.keep(pipeline.projector, pipeline.directory, .end(by: .now))
         #expect(reasons == ["there is no time left for it"])
         #expect(pipeline.fileSystem.content(of: Self.path + ".new") == nil)
+    }
+
+    @Test("New views are finished beside it, and it is what they were folded from")
+    func besideNewViews() throws {
+        let pipeline = try pipeline(7)
+        let folder = NSTemporaryDirectory() + "views-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try ViewStore.begin(path: folder + "/views.sqlite")
+        let projector = ViewProjector(store: store, zones: testZones)
+        let known = try projector.fold(pipeline.makeReader())
+        try projector.commit(chain: [])
+        let cadence = FoldSnapshots.Cadence(leastCount: 2, leastCountAtEnd: 1)
+        let snapshots = pipeline.makeSnapshots(cadence: cadence)
+        try snapshots.finish(store, of: projector, known)
+        let kept = try #require(snapshots.load(upTo: pipeline.head))
+        #expect(FoldPicture(projector.fold).difference(from: FoldPicture(kept.fold)) == nil)
+        let opened = try ViewStore.open(path: folder + "/views.sqlite")
+        #expect(try opened.check() == [])
+        #expect(try opened.read { try $0.meta().checkpoint } == pipeline.head)
+        try opened.close()
     }
 }
