@@ -15,7 +15,8 @@ extension BlockBodyDecoder {
         let outcome = try ReadingRunDecoder.decodeWanted(
             &reader,
             wanted: wanted,
-            own: isFirst ? block.series.first..<block.series.first + block.series.count : nil,
+            own: isFirst && block.series.count > 0
+                ? block.series.first..<block.series.first + block.series.count : nil,
             states: segment.series,
             cells: cells,
             into: readings + start

@@ -137,6 +137,7 @@ struct BlockBodyEncoder: ~Copyable {
         var next = part.readings.lowerBound
         for i in part.events {
             let place = batch.events[i].readingIndex
+            precondition(place <= part.readings.upperBound, "an event behind readings that its block does not have")
             if place > next { pieces.append(.readings(next..<place)) }
             next = place
             pieces.append(.event(i))

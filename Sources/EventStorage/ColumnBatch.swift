@@ -31,7 +31,7 @@ package final class ColumnBatch {
     private static let firstReadingCount = 1 << 16
     /// A batch of fewer is not worth being cut.
     private static let leastCutReadingCount = 1 << 12
-    /// Every so manieth reading's device is looked at to cut parts of about the same length.
+    /// Of so many readings one has its device looked at, to cut parts of about the same length.
     private static let sampleStride = 512
     private static let fullBlockCount = 1 << 12
 

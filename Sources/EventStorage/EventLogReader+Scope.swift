@@ -46,7 +46,7 @@ extension EventLogReader {
         let question = ScopedQuestion(scope: scope, last: last?.rawValue ?? .max, times: times)
         let pass = ScopedPass(self, log, question)
         let ahead = ScopedReadAhead(self, question, limit: aheadLimit)
-        defer { ahead.end() }
+        defer { ahead.giveUp() }
         let segments = try log.segments(through: last?.rawValue).filter { $0.lastPosition != nil }
         var indexes = [SegmentIndex??](repeating: nil, count: segments.count)
         func index(of i: Int) throws -> SegmentIndex? {
@@ -65,6 +65,7 @@ extension EventLogReader {
             return nil
         }
         for (i, segment) in segments.enumerated() {
+            defer { indexes[i] = .some(nil) }
             if let index = try index(of: i), pass.mayPassOver(index) { continue }
             if let step = try ahead.deliver(i, body) {
                 if step == .stop { return }
@@ -72,7 +73,6 @@ extension EventLogReader {
             }
             if let next = try next(after: i) { ahead.begin(next, segments[next], try index(of: next)) }
             if try pass.read(segment, try index(of: i), body) == .stop { return }
-            indexes[i] = nil
         }
         // A log that ends before what is known to be durable is damaged: that is said as ever.
         if let last, last.rawValue > segments.last?.lastPosition ?? 0 {

@@ -229,7 +229,7 @@ package final class EventLogWriter {
     /// The items after `last` that go into one block: bounded in readings, events, and bytes of definitions.
     ///
     /// Blocks of one batch have about as many readings, and end with a device where they can: then one that is the
-    /// first of its segment to read its devices can be understood by itself.
+    /// first of its segment to name its devices can be understood by itself.
     private func part(
         of batch: EventBatch,
         after last: BlockPart,
@@ -262,7 +262,10 @@ package final class EventLogWriter {
                 reading += 1
             }
             if reading == readingEnd, reading < runEnd {
-                reading = endOfDevice(before: reading, in: batch, after: last)
+                // What stands before an event that is in the block cannot be left out of it.
+                let taken = event > last.events.upperBound ? batch.events[event - 1].readingIndex : 0
+                let half = (last.readings.upperBound + reading) / 2
+                reading = endOfDevice(before: reading, in: batch, behind: max(taken, half))
             }
             guard reading == runEnd, event < eventEnd else { break }
             EventWriter.write(batch.events[event].event, into: &scratch)
@@ -277,12 +280,11 @@ package final class EventLogWriter {
         )
     }
 
-    /// Where the device before the one of a reading ends, in the second half of a block that ended at that reading; the
-    /// reading itself if there is no such place.
-    private func endOfDevice(before reading: Int, in batch: EventBatch, after last: BlockPart) -> Int {
+    /// Where the device before the one of a reading ends, if that is behind another reading's place; else the reading.
+    private func endOfDevice(before reading: Int, in batch: EventBatch, behind least: Int) -> Int {
         let device = deviceOfSeries[Int(batch.readings[reading].series)]
         var end = reading
-        while end > (last.readings.upperBound + reading) / 2 {
+        while end > least {
             if deviceOfSeries[Int(batch.readings[end - 1].series)] != device { return end }
             end -= 1
         }

@@ -1,10 +1,11 @@
 import MeterModel
 import RecordLog
+import Synchronization
 import Threading
 
 /// Reads a segment for a scope on a thread of its own, while the one before it is read elsewhere.
 ///
-/// Invariants: `gathered` and the pass are the thread's from `begin` until `deliver` or `end`, and the caller's then.
+/// Invariants: `gathered` and the pass are the thread's from `begin` until `deliver` or `giveUp`, and then the caller's.
 /// Blocks that were gathered lie in `arena` as far as their readings go, and are good until the next `begin`.
 // Safety: as the invariants say; `thread` hands memory from one thread to the other.
 final class ScopedReadAhead: @unchecked Sendable {
@@ -22,6 +23,7 @@ final class ScopedReadAhead: @unchecked Sendable {
     private var arena = ColumnArena()
     /// How it went; nil: there was too much of it.
     private var outcome: Result<Void, any Error>?
+    private let isGivenUp = Atomic(false)
 
     init(_ reader: EventLogReader, _ question: ScopedQuestion, limit: Int) {
         self.reader = reader
@@ -49,7 +51,7 @@ final class ScopedReadAhead: @unchecked Sendable {
             self.pass = pass
             let step = try pass.read(segment, index) { block in
                 count += block.runs.reduce(1) { if case .readings(_, let run) = $1 { $0 + run.count } else { $0 + 1 } }
-                guard count <= limit else { return .stop }
+                guard count <= limit, !isGivenUp.load(ordering: .relaxed) else { return .stop }
                 gathered.append(block.copied(into: &arena))
                 return .proceed
             }
@@ -72,8 +74,14 @@ final class ScopedReadAhead: @unchecked Sendable {
         return .proceed
     }
 
-    /// Waits for what was begun, and gives it up.
-    func end() {
+    /// Gives up what was begun, for good.
+    func giveUp() {
+        isGivenUp.store(true, ordering: .relaxed)
+        end()
+    }
+
+    /// Waits for what was begun.
+    private func end() {
         guard number != nil else { return }
         thread.hold()
         thread.release()

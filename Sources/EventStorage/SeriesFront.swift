@@ -68,7 +68,8 @@ package struct RecentReadings {
     ///
     /// - Parameters:
     ///   - seriesCount: how many.
-    ///   - capacityBits: so many readings of each are kept, as a power of two: at least 2. Nil: none is.
+    ///   - capacityBits: so many readings of each are kept, as a power of two: at least 2. Nil: none is, and none is
+    ///     asked for.
     package init(seriesCount: Int, capacityBits: UInt32?) {
         guard let capacityBits else {
             base = .allocate(capacity: 1)
@@ -98,14 +99,12 @@ package struct RecentReadings {
     @inlinable
     package subscript(series: UInt32, n: UInt32) -> Reading {
         get { base[place(series, n)] }
-        nonmutating set { base[place(series, n)] = newValue }
+        nonmutating set { if mask > 0 { base[place(series, n)] = newValue } }
     }
 
     @inlinable
     @inline(__always)
     func place(_ series: UInt32, _ n: UInt32) -> Int {
-        // Where none is kept all meet in one place.
-        guard mask > 0 else { return 0 }
         let slot = Int(n & mask)
         return (slot &>> 2 &* lineStride &+ Int(series)) &<< 2 &+ slot & 3
     }

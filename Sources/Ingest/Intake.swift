@@ -9,8 +9,8 @@ package import Telegrams
 /// device and around every event that is no reading; after `flush` nothing is pending and everything before is durable.
 /// When an append or the quarantine fails, the intake is over: `admission` is then ahead of the log.
 package final class Intake {
-    /// Readings that are gathered before they are appended: so many that with those of another chunk they still go into
-    /// one block mostly, and cost one sync.
+    /// Readings that are gathered before they are appended, where no more are asked for: so many that with those of
+    /// another chunk they still go into one block mostly, and cost one sync.
     package static let maximumBatchCount = 57_344
 
     /// What is gathered beyond that is this part of what came before: memory, and waiting for the first and the last

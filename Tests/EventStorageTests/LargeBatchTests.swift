@@ -173,4 +173,46 @@ struct LargeBatchTests {
         let counts = blocks.map(\.count)
         #expect((counts.min() ?? 0) * 3 > (counts.max() ?? 0), "seed \(seed): \(counts)")
     }
+
+    @Test(arguments: 0..<40 as Range<UInt64>)
+    func `events within the readings of a device stay where they are, wherever blocks end`(seed: UInt64) throws {
+        let log = try LogUnderTest(seed: seed, segmentByteCount: 40 << 10)
+        let register = log.items.directory.register(named: "1-0:1.8.0")
+        for round in 0..<4 as Range<Int64> {
+            var batch = EventBatch()
+            for _ in 0..<log.items.number(1...4) {
+                let device = log.items.directory.device(named: "E-\(log.items.number(0...2))")
+                let series = log.items.directory.series(device: device, register: register)
+                for _ in 0..<log.items.number(1...300) {
+                    let at = 1_767_225_600_000 + (round * 2000 + Int64(batch.readings.count)) * 1000
+                    batch.readings.append(
+                        ReadingRecord(
+                            series: series,
+                            traits: ReadingTraits(quality: .measured, isInterval: false, unit: .kilowattHour),
+                            at: at,
+                            value: at - 1_767_225_600_000,
+                            span: 0,
+                            receivedAt: ReadingDraft.absentInstant
+                        )
+                    )
+                    if log.items.generator.chance(1) {
+                        batch.events.append((batch.readings.count, log.items.event(.dayTurned)))
+                    }
+                }
+            }
+            try log.append(batch)
+        }
+        var found: [LogUnderTest.Item] = []
+        try log.reader().forEachBlock(from: .origin) { block in
+            for run in block.runs {
+                switch run {
+                case .readings(_, let readings): found += readings.map { .reading($0) }
+                case .event(_, let event): found.append(.event(event))
+                case .lost: break
+                }
+            }
+            return .proceed
+        }
+        #expect(found == log.logged, "seed \(seed)")
+    }
 }
