@@ -57,6 +57,17 @@ struct ByteReader {
         return Int(value)
     }
 
+    /// Passes over bytes of 0, each a varint of 0, up to so many.
+    ///
+    /// - Returns: how many there were.
+    mutating func zeros(atMost limit: Int) -> Int {
+        let end = offset + min(limit, remaining)
+        let start = offset
+        while offset + 8 <= end, bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) == 0 { offset += 8 }
+        while offset < end, bytes[offset] == 0 { offset += 1 }
+        return offset - start
+    }
+
     /// The next `byteCount` bytes.
     mutating func slice(_ byteCount: Int) throws(MalformedBytes) -> UnsafeRawBufferPointer {
         guard byteCount >= 0, byteCount <= remaining else { throw malformed("ends early") }

@@ -5,8 +5,8 @@ import Threading
 
 /// Reads a segment for a scope on a thread of its own, while the one before it is read elsewhere.
 ///
-/// Invariants: `gathered` and the pass are the thread's from `begin` until `deliver` or `giveUp`, and then the caller's.
-/// Blocks that were gathered lie in `arena` as far as their readings go, and are good until the next `begin`.
+/// Invariants: `gathered` and the pass are the thread's from `begin` until `deliver` or `giveUp`, and then the
+/// caller's. Blocks that were gathered lie in `arena` as far as their readings go, and are good until the next `begin`.
 // Safety: as the invariants say; `thread` hands memory from one thread to the other.
 final class ScopedReadAhead: @unchecked Sendable {
     /// Readings and other runs that are gathered of a segment at most, as a rule: one with more is the caller's.

@@ -96,11 +96,20 @@ extension SegmentIndex {
         added = try SegmentIndex.counts(&reader)
         devices = []
         var next = 0
-        for _ in 0..<(try reader.count(atMost: reader.remaining, "count of devices")) {
+        var left = try reader.count(atMost: reader.remaining, "count of devices")
+        devices.reserveCapacity(left)
+        while left > 0 {
+            // A segment has most of a fleet, as a rule.
+            let run = reader.zeros(atMost: min(left, EventStorageLimits.maximumNumber - next))
+            devices.append(contentsOf: UInt32(next)..<UInt32(next + run))
+            next += run
+            left -= run
+            guard left > 0 else { break }
             let device = next + (try reader.count(atMost: EventStorageLimits.maximumNumber, "gap of devices"))
             guard device < EventStorageLimits.maximumNumber else { throw reader.malformed("device \(device)") }
             devices.append(UInt32(device))
             next = device + 1
+            left -= 1
         }
         if version == SegmentIndex.versionWithBlocks { blocks = try BlockBounds.read(&reader) }
         guard reader.isAtEnd else { throw reader.malformed("bytes behind the index") }

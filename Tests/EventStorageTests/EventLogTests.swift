@@ -223,7 +223,10 @@ struct EventLogTests {
         }
     }
 
-    @Test func `an index cut or changed never traps`() {
+    @Test(arguments: [
+        [0, 4, 5, 300_000], Array(0..<21) + Array(30..<39), Array(3..<12) + [EventStorageLimits.maximumNumber - 1],
+    ])
+    func `an index cut or changed never traps`(devices: [Int]) {
         var index = SegmentIndex(
             positions: 5...900,
             recordedAt: 10...20,
@@ -232,7 +235,7 @@ struct EventLogTests {
             kinds: 0b101,
             before: DefinitionCounts(devices: 1, registers: 2, series: 3),
             added: DefinitionCounts(devices: 9, registers: 1, series: 9),
-            devices: [0, 4, 5, 300_000]
+            devices: devices.map(UInt32.init)
         )
         var defining = BlockBounds(defines: true)
         defining.add(BlockBounds.Readings(readAt: -5...6, series: 3...300_000))
