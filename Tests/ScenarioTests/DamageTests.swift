@@ -116,7 +116,19 @@ struct DamageTests {
             #expect(stopped.errors.contains(segment.name), "\(command): \(stopped.errors)")
         }
         #expect(try scenario.segments().map(Scenario.bytes) == before)
-        // What is about one device reads of the log what may have some of it, and that is whole here.
+    }
+
+    @Test func `What is about one device reads of the log what may have some of it`() throws {
+        let scenario = try log()
+        // What comes again defines nothing.
+        let firstCount = try segments(scenario).count
+        try scenario.ingest(Fleets.large.get().joined(separator: "\n"))
+        let all = try segments(scenario)
+        let segment = all[(firstCount + all.count) / 2]
+        #expect(segment.isSealed)
+        var bytes = try Scenario.bytes(segment.path)
+        bytes[segment.liveBytes / 2] ^= 0x10
+        try write(bytes, to: segment.path)
         scenario.expect(exit: 0, try scenario.run(["topup", "E-1", "1", "--reference", "1", "--currency", "EUR"]))
         #expect(try Scenario.bytes(segment.path) == bytes)
         scenario.expect(exit: 1, try scenario.run(["verify"]))

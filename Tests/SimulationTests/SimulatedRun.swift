@@ -261,10 +261,14 @@ struct SimulatedRun {
         disk.restart()
         receiver.mood = .healthy
         if server?.failure == nil, server != nil { try end(losingPower: true) }
+        var damageCount = 0
         for _ in 0..<400 where !isRefused {
             guard let server, server.failure == nil else {
+                if let failure = server?.failure, SimulatedRun.isDamage(failure) { damageCount += 1 }
                 if self.server != nil { try end(losingPower: true) }
-                try start()
+                // What folds may meet again and again what opening the log does not look at.
+                if damageCount == 3 { try repair() }
+                if !isRefused { try start() }
                 continue
             }
             for client in clients where !client.isDone {
@@ -284,6 +288,12 @@ struct SimulatedRun {
             }
         }
         if isRefused { return }
-        throw Misbehaviour("it does not come to rest: \(clients.map(\.isDone)), \(String(describing: server?.head))")
+        let rest = try (
+            level: server?.isLevel, unsettled: store.read { try $0.unsettledPushJobs(limit: 3) },
+            dayTold: server?.isDayTold, failure: server?.failure
+        )
+        throw Misbehaviour(
+            "it does not come to rest: \(clients.map(\.isDone)), \(String(describing: server?.head)), \(rest)"
+        )
     }
 }
