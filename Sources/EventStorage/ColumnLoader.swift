@@ -14,8 +14,6 @@ package final class ColumnLoader {
     private var devices: ContiguousArray<UInt32> = []
     private var registerCount = 0
     private var unread = UnreadSeries()
-    /// Whether nothing was loaded yet: whoever walks the first batch waits for it.
-    private var isFirst = true
 
     /// - Parameters:
     ///   - reader: the log's; it must not be used meanwhile.
@@ -45,6 +43,7 @@ package final class ColumnLoader {
     /// - Throws: `RecordLogError`, `EventStorageError`.
     package func load(_ batch: ColumnBatch, parts: Int) throws -> Bool {
         batch.reset()
+        let isFirst = nextPosition == 1
         while let segment = segments.first, let segmentLast = segment.lastPosition, batch.readingCount == 0 {
             let end = min(last, segmentLast)
             if nextPosition > end {
@@ -57,7 +56,6 @@ package final class ColumnLoader {
                 return batch.isFull(isFirst: isFirst) ? .stop : .proceed
             }
         }
-        isFirst = false
         devices.withUnsafeBufferPointer { batch.cut(intoParts: parts, $0) }
         return batch.readingCount > 0 || batch.beginsSegment || !batch.events.isEmpty
     }

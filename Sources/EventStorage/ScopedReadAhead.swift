@@ -31,9 +31,7 @@ final class ScopedReadAhead: @unchecked Sendable {
         self.limit = limit
     }
 
-    /// Begins to read a segment that defines nothing new.
-    ///
-    /// - Precondition: what was begun before is delivered.
+    /// Begins to read a segment that defines nothing new, unless another was begun and is not delivered yet.
     func begin(_ number: Int, _ segment: SegmentSummary, _ index: SegmentIndex?) {
         guard self.number == nil else { return }
         thread.hold()
@@ -83,8 +81,7 @@ final class ScopedReadAhead: @unchecked Sendable {
     /// Waits for what was begun.
     private func end() {
         guard number != nil else { return }
-        thread.hold()
-        thread.release()
+        thread.wait()
         number = nil
     }
 }

@@ -24,9 +24,9 @@ package final class Intake {
     private let writer: any BatchAppending
     private let side: SideAppender
     private let clock: any WallClock
-    private let largestBatchCount: Int
+    private let largestBlockCount: Int
     /// Readings that are gathered now before they are appended.
-    private var batchCount: Int
+    private var batchCount = Intake.maximumBatchCount
     private let quarantine: any RefusedLineKeeping
     /// Who brings the input, as the log will say.
     var recordedBy: String {
@@ -51,8 +51,8 @@ package final class Intake {
     ///   - clock: says when a batch is recorded.
     ///   - quarantine: keeps what is refused.
     ///   - recordedBy: who brings the input, as the log will say.
-    ///   - largestBatchCount: readings that are gathered at most before they are appended, once so many came that it
-    ///     is a small part of them; at first it is `maximumBatchCount`.
+    ///   - largestBlockCount: how many blocks of readings are gathered at most before they are appended, once so many
+    ///     came that it is a small part of them; at first it is one.
     ///   - logged: called after each append.
     package init(
         writer: any BatchAppending,
@@ -60,13 +60,12 @@ package final class Intake {
         clock: any WallClock,
         quarantine: any RefusedLineKeeping,
         recordedBy: String,
-        largestBatchCount: Int = Intake.maximumBatchCount,
+        largestBlockCount: Int = 1,
         logged: @escaping Logged
     ) {
-        precondition(largestBatchCount > 0, "batches of nothing")
+        precondition(largestBlockCount > 0, "batches of nothing")
         self.writer = writer
-        self.largestBatchCount = largestBatchCount
-        batchCount = min(largestBatchCount, Intake.maximumBatchCount)
+        self.largestBlockCount = largestBlockCount
         side = SideAppender(writer)
         head = writer.head
         self.admission = admission
@@ -99,10 +98,10 @@ package final class Intake {
         try keepRefused(chunk, source)
         if isFull {
             try append()
+            let share = summary.accepted / Intake.batchesSoFar / EventStorageLimits.maximumReadingsPerBlock
             // Blocks are to be full.
-            let blockCount = max(1, summary.accepted / Intake.batchesSoFar / EventStorageLimits.maximumReadingsPerBlock)
-            let rest = EventStorageLimits.maximumReadingsPerBlock - Intake.maximumBatchCount
-            batchCount = min(largestBatchCount, blockCount * EventStorageLimits.maximumReadingsPerBlock - rest)
+            let moreBlocks = min(largestBlockCount, max(1, share)) - 1
+            batchCount = Intake.maximumBatchCount + moreBlocks * EventStorageLimits.maximumReadingsPerBlock
         }
     }
 

@@ -104,10 +104,7 @@ struct FoldLanes {
                     thread.perform { run(i + 1) }
                 }
                 run(0)
-                for thread in threads {
-                    thread.hold()
-                    thread.release()
-                }
+                for thread in threads { thread.wait() }
             }
         }
         if let failure = failures.compactMap({ $0 }).first { throw failure }

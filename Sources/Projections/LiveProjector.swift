@@ -277,8 +277,7 @@ package final class LiveProjector: @unchecked Sendable {
             runWorksUntilStopped()
         }
         // Who is told of something has heard it when the thread has ended.
-        telling.hold()
-        telling.release()
+        telling.wait()
         let (rest, left) = condition.withLock {
             hasStopped = true
             condition.broadcast()

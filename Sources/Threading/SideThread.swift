@@ -40,6 +40,12 @@ package final class SideThread: @unchecked Sendable {
     /// Ends what `hold` began.
     package func release() { handover.idle.signal() }
 
+    /// Waits for the piece under way.
+    package func wait() {
+        hold()
+        release()
+    }
+
     /// Has a piece of work done, and ends what `hold` began.
     package func perform(_ piece: @escaping () -> Void) {
         handover.piece = piece

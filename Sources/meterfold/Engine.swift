@@ -41,9 +41,9 @@ final class Engine {
         }
     }
 
-    /// Readings that are appended together where nobody waits for each: some blocks, each of a part of the devices, so
-    /// that they take fewer bytes and few are read for one device.
-    private static let gatheredCount = 16 * EventStorageLimits.maximumReadingsPerBlock - (1 << 13)
+    /// Blocks that are appended together where nobody waits for each: each of a part of the devices, so that they take
+    /// fewer bytes and few are read for one device.
+    private static let gatheredBlockCount = 16
     /// Events from which on the first rows of views are made as a rebuild makes them.
     private static let leastCountMadeAnew: UInt64 = 1 << 18
 
@@ -158,7 +158,7 @@ final class Engine {
             clock: clock,
             quarantine: Quarantine(directory: directory.quarantine, startedAt: clock.now()),
             recordedBy: recordedBy,
-            largestBatchCount: Engine.gatheredCount,
+            largestBlockCount: Engine.gatheredBlockCount,
             logged: { _, _, _, _ in }
         )
     }

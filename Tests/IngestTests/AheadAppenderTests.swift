@@ -27,18 +27,22 @@ import Testing
             let bytes = Array(text.utf8)
             var batch = DecodedBatch()
             _ = bytes.withUnsafeBytes { decoder.decode($0, isLast: false, names: &names, into: &batch) }
-            try bytes.withUnsafeBytes { chunk in
-                try intake.take(
-                    batch,
-                    chunk: chunk,
-                    names: names,
-                    defaults: AdmissionDefaults(utility: .electricity),
-                    source: "-"
-                )
-            }
+            try take(batch, of: bytes, names, into: intake)
             try intake.append()
         }
         return intake
+    }
+
+    private func take(_ batch: DecodedBatch, of bytes: [UInt8], _ names: TelegramNames, into intake: Intake) throws {
+        try bytes.withUnsafeBytes { chunk in
+            try intake.take(
+                batch,
+                chunk: chunk,
+                names: names,
+                defaults: AdmissionDefaults(utility: .electricity),
+                source: "-"
+            )
+        }
     }
 
     private func texts(_ random: inout StageRandom) -> [String] {
@@ -131,14 +135,14 @@ import Testing
 
     @Test func `What is gathered grows with what came, up to the largest batch`() throws {
         let log = CountingLog()
-        let largest = 3 * EventStorageLimits.maximumReadingsPerBlock
+        let largest = Intake.maximumBatchCount + 2 * EventStorageLimits.maximumReadingsPerBlock
         let intake = Intake(
             writer: log,
             admission: Admission(zones: stageZones),
             clock: StandingClock(),
             quarantine: StagedQuarantine(),
             recordedBy: "cli",
-            largestBatchCount: largest,
+            largestBlockCount: 3,
             logged: { _, _, _, _ in }
         )
         let bytes = Array(readingLines("E-1", 0..<1000).utf8)
@@ -146,17 +150,7 @@ import Testing
         var decoder = NDJSONDecoder()
         var batch = DecodedBatch()
         _ = bytes.withUnsafeBytes { decoder.decode($0, isLast: false, names: &names, into: &batch) }
-        for _ in 0..<9_000 {
-            try bytes.withUnsafeBytes { chunk in
-                try intake.take(
-                    batch,
-                    chunk: chunk,
-                    names: names,
-                    defaults: AdmissionDefaults(utility: .electricity),
-                    source: "-"
-                )
-            }
-        }
+        for _ in 0..<9_000 { try take(batch, of: bytes, names, into: intake) }
         try intake.flush()
         #expect(log.counts.reduce(0, +) == 9_000_000)
         // A chunk of 1000 readings fills it.

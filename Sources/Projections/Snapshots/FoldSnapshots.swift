@@ -207,10 +207,7 @@ package final class FoldSnapshots {
             guard !projector.isDoubted, isDue(at: projector.position, atEnd: true) else { return }
             write(projector.fold, directory)
         }
-        defer {
-            thread.hold()
-            thread.release()
-        }
+        defer { thread.wait() }
         try fresh.finish()
     }
 
