@@ -10,15 +10,15 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// Of the modules in which readings are folded: their state lies in classes, each of one thread, and a check of every
-/// access costs an eighth of the fold. A debug build makes the checks.
+/// Of the modules in which readings are folded or told: their state lies in classes, each of one thread, and a check of
+/// every access costs an eighth of the fold. A debug build makes the checks.
 let foldSettings =
     settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
 /// The arrows of the architecture: what each module may import. `TidyTests` holds the sources against this table.
 let modules: [Target] = [
     // The words of the domain as values: no Foundation, no I/O.
-    .target(name: "MeterModel", swiftSettings: settings),
+    .target(name: "MeterModel", swiftSettings: foldSettings),
     // Threads that work beside their owner.
     .target(name: "Threading", swiftSettings: settings),
     // IANA zones read once into plain tables of offsets.
@@ -144,8 +144,8 @@ let modules: [Target] = [
     .executableTarget(
         name: "meterfold",
         dependencies: [
-            "MeterModel", "TimeZones", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing", "ReadModel",
-            "Projections", "Ingest", "FleetSimulator", "Access", "Notifications", "QueryAPI", "Listening",
+            "MeterModel", "Threading", "TimeZones", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing",
+            "ReadModel", "Projections", "Ingest", "FleetSimulator", "Access", "Notifications", "QueryAPI", "Listening",
             "TamperEvidence", "Backups",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
             .product(name: "AsyncHTTPClient", package: "async-http-client"),

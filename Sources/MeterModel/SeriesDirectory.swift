@@ -43,6 +43,16 @@ package struct SeriesDirectory: Sendable {
     package func register(ofSeries series: UInt32) -> UInt32 { registerOfSeries[Int(series)] }
     package func deviceName(ofSeries series: UInt32) -> String { devices[device(ofSeries: series)] }
     package func registerName(ofSeries series: UInt32) -> String { registers[register(ofSeries: series)] }
+
+    /// The bytes of a series' device and register, for the duration of `body`.
+    package func withNames(
+        ofSeries series: UInt32,
+        _ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<UInt8>) -> Void
+    ) {
+        devices.withBytes(of: device(ofSeries: series)) { device in
+            registers.withBytes(of: register(ofSeries: series)) { body(device, $0) }
+        }
+    }
 }
 
 extension SeriesDirectory {

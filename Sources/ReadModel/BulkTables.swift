@@ -1,3 +1,5 @@
+import MeterModel
+
 /// Writes the large tables of new views as pages of the file, in place of a statement for each row.
 ///
 /// A table is written so as long as the keys of its rows ascend and nothing is deleted from it. Then, and at the end,

@@ -1,3 +1,5 @@
+import MeterModel
+
 /// Rows as CSV (RFC 4180): a header of the field names, lines that end in CR LF, quotes only where they are needed.
 /// What a row does not have, and null, is an empty field.
 final class CSVRows: RowSink {

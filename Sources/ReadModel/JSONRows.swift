@@ -1,3 +1,5 @@
+import MeterModel
+
 /// Rows as JSON objects, one a line: as elements of one array, or by themselves (NDJSON).
 final class JSONRows: RowSink {
     private let output: RowOutput

@@ -1,3 +1,5 @@
+import MeterModel
+
 /// A column of a query's output.
 package struct RowColumn: Hashable, Sendable {
     /// Where a cell stands in its column.

@@ -1,3 +1,5 @@
+import MeterModel
+
 /// Rows of one table as the leaf pages of its b-tree, in SQLite's file format (https://www.sqlite.org/fileformat2.html,
 /// sections 1.6 and 2.1).
 ///

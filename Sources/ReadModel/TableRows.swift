@@ -1,3 +1,5 @@
+import MeterModel
+
 /// Rows as a table for people. The first rows are held until their widths are known; later rows that are wider stick
 /// out.
 ///

@@ -1,4 +1,5 @@
 internal import GRDBSQLite
+import MeterModel
 
 /// What a store keeps for its writers from one transaction to the next: prepared statements.
 ///

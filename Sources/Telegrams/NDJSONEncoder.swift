@@ -15,28 +15,32 @@ package struct NDJSONEncoder {
         }
     }
 
-    /// The lines so far, each ended with LF.
-    package private(set) var bytes: ContiguousArray<UInt8> = []
+    private let text: TextScratch
 
-    package init() {}
-
-    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    /// - Parameter text: takes the lines, each ended with LF.
+    package init(_ text: TextScratch) { self.text = text }
 
     /// Writes a reading; its value is told in the unit in which it came.
-    package mutating func append(_ reading: ReadingRecord, directory: SeriesDirectory, record: Record? = nil) {
-        begin()
-        directory.devices.withBytes(of: directory.device(ofSeries: reading.series)) { field("device", raw: $0) }
-        if reading.traits.isInterval {
-            field("kind", "interval")
-            field("start", Instant(milliseconds: reading.at - reading.span))
-            field("end", Instant(milliseconds: reading.at))
-        } else {
-            field("readAt", Instant(milliseconds: reading.at))
+    package func append(_ reading: ReadingRecord, directory: SeriesDirectory, record: Record? = nil) {
+        directory.withNames(ofSeries: reading.series) { device, register in
+            text.append("{\"device\": ")
+            string(device)
+            if reading.traits.isInterval {
+                text.append(", \"kind\": \"interval\", \"start\": \"")
+                text.append(instant: reading.at - reading.span)
+                text.append("\", \"end\": \"")
+            } else {
+                text.append(", \"readAt\": \"")
+            }
+            text.append(instant: reading.at)
+            text.append("\", \"value\": \"")
+            text.append(decimal: Int128(reading.value), fractionDigits: reading.traits.unit.milliDigits)
+            text.append("\", \"register\": ")
+            string(register)
+            text.append(", \"unit\": \"")
+            text.append(reading.traits.unit.symbol)
+            text.append(UInt8(ascii: "\""))
         }
-        let unit = reading.traits.unit
-        field("value", decimalText(Int128(reading.value), fractionDigits: unit.milliDigits))
-        directory.registers.withBytes(of: directory.register(ofSeries: reading.series)) { field("register", raw: $0) }
-        field("unit", unit.symbol)
         if reading.traits.quality != .measured { field("quality", reading.traits.quality.name) }
         if reading.receivedAt != ReadingDraft.absentInstant {
             field("receivedAt", Instant(milliseconds: reading.receivedAt))
@@ -45,7 +49,7 @@ package struct NDJSONEncoder {
     }
 
     /// Writes any other event.
-    package mutating func append(_ event: MeterEvent, record: Record? = nil) {
+    package func append(_ event: MeterEvent, record: Record? = nil) {
         begin()
         field("event", event.name)
         switch event {
@@ -107,18 +111,18 @@ package struct NDJSONEncoder {
 
     // MARK: Events with structure
 
-    private mutating func series(_ device: String, _ register: String?) {
+    private func series(_ device: String, _ register: String?) {
         field("device", device)
         field("register", register)
     }
 
-    private mutating func money(_ device: String, _ amount: ExactDecimal, _ currency: Currency) {
+    private func money(_ device: String, _ amount: ExactDecimal, _ currency: Currency) {
         field("device", device)
         field("amount", amount.description)
         field("currency", currency.code)
     }
 
-    private mutating func payment(_ event: Payment) {
+    private func payment(_ event: Payment) {
         money(event.device, event.amount, event.currency)
         field("provider", event.provider)
         field("reference", event.reference)
@@ -127,7 +131,7 @@ package struct NDJSONEncoder {
         field("reason", event.reason)
     }
 
-    private mutating func declaration(_ event: DeviceRegistered) {
+    private func declaration(_ event: DeviceRegistered) {
         field("device", event.device)
         field("utility", event.utility.name)
         field("unit", event.unit?.symbol)
@@ -147,7 +151,7 @@ package struct NDJSONEncoder {
         if !resets.isEmpty { list("resets", resets) { $0.string($1.name) } }
     }
 
-    private mutating func alertRule(_ rule: AlertRule) {
+    private func alertRule(_ rule: AlertRule) {
         field("rule", rule.rule)
         field("level", rule.level.description)
         field("rearm", rule.rearm.description)
@@ -158,7 +162,7 @@ package struct NDJSONEncoder {
         }
     }
 
-    private mutating func tariff(_ event: TariffPublished) {
+    private func tariff(_ event: TariffPublished) {
         field("tariff", event.tariff)
         field("unit", event.unit.symbol)
         field("currency", event.currency.code)
@@ -166,7 +170,7 @@ package struct NDJSONEncoder {
         list("versions", event.versions) { encoder, version in encoder.object { $0.version(version) } }
     }
 
-    private mutating func version(_ version: TariffVersion) {
+    private func version(_ version: TariffVersion) {
         field("from", version.from.description)
         field("default", version.defaultPrice.description)
         if !version.periods.isEmpty {
@@ -194,7 +198,7 @@ package struct NDJSONEncoder {
         field("tax", version.tax?.description)
     }
 
-    private mutating func window(_ window: TariffWindow) {
+    private func window(_ window: TariffWindow) {
         let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
         field("days", names.indices.filter { window.weekdays >> $0 & 1 == 1 }.map { names[$0] }.joined(separator: ","))
         field("from", NDJSONEncoder.clock(window.fromMinute))
@@ -208,9 +212,9 @@ package struct NDJSONEncoder {
 
     // MARK: JSON
 
-    private mutating func begin() { bytes.append(UInt8(ascii: "{")) }
+    private func begin() { text.append(UInt8(ascii: "{")) }
 
-    private mutating func end(_ record: Record?) {
+    private func end(_ record: Record?) {
         if let record {
             key("record")
             object {
@@ -219,79 +223,83 @@ package struct NDJSONEncoder {
                 $0.field("recordedBy", record.recordedBy)
             }
         }
-        bytes.append(UInt8(ascii: "}"))
-        bytes.append(UInt8(ascii: "\n"))
+        text.append(UInt8(ascii: "}"))
+        text.append(UInt8(ascii: "\n"))
     }
 
-    private mutating func object(_ body: (inout NDJSONEncoder) -> Void) {
+    private func object(_ body: (NDJSONEncoder) -> Void) {
         begin()
-        body(&self)
-        bytes.append(UInt8(ascii: "}"))
+        body(self)
+        text.append(UInt8(ascii: "}"))
     }
 
-    private mutating func list<Element>(
+    private func list<Element>(
         _ name: StaticString,
         _ elements: [Element],
-        _ body: (inout NDJSONEncoder, Element) -> Void
+        _ body: (NDJSONEncoder, Element) -> Void
     ) {
         key(name)
-        bytes.append(UInt8(ascii: "["))
+        text.append(UInt8(ascii: "["))
         for (i, element) in elements.enumerated() {
-            if i > 0 { append(", ") }
-            body(&self, element)
+            if i > 0 { text.append(", ") }
+            body(self, element)
         }
-        bytes.append(UInt8(ascii: "]"))
+        text.append(UInt8(ascii: "]"))
     }
 
-    private mutating func key(_ name: StaticString) {
-        if bytes.last != UInt8(ascii: "{") { append(", ") }
-        bytes.append(UInt8(ascii: "\""))
-        append(name)
-        append("\": ")
+    private func key(_ name: StaticString) {
+        if text.bytes.last != UInt8(ascii: "{") { text.append(", ") }
+        text.append(UInt8(ascii: "\""))
+        text.append(name)
+        text.append("\": ")
     }
 
-    private mutating func literal(_ name: StaticString, _ text: String) {
+    private func literal(_ name: StaticString, _ value: String) {
         key(name)
-        bytes.append(contentsOf: text.utf8)
+        text.append(value)
     }
 
-    private mutating func field(_ name: StaticString, _ text: String?) {
-        guard let text else { return }
+    private func field(_ name: StaticString, _ value: String?) {
+        guard let value else { return }
         key(name)
-        string(text)
+        string(value)
     }
 
-    private mutating func field(_ name: StaticString, _ instant: Instant?) { field(name, instant?.rfc3339) }
+    private func field(_ name: StaticString, _ instant: Instant?) { field(name, instant?.rfc3339) }
 
-    private mutating func field(_ name: StaticString, raw text: UnsafeBufferPointer<UInt8>) {
-        key(name)
-        string(text)
+    private func string(_ value: String) {
+        var value = value
+        value.withUTF8 { string($0) }
     }
 
-    private mutating func string(_ text: String) {
-        var text = text
-        text.withUTF8 { string($0) }
-    }
-
-    private mutating func string(_ text: UnsafeBufferPointer<UInt8>) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "\""): append("\\\"")
-            case UInt8(ascii: "\\"): append("\\\\")
-            case UInt8(ascii: "\n"): append("\\n")
-            case UInt8(ascii: "\r"): append("\\r")
-            case UInt8(ascii: "\t"): append("\\t")
-            case 0..<0x20:
-                append("\\u00")
-                for digit in [byte >> 4, byte & 15] { bytes.append(digit < 10 ? 0x30 + digit : 0x57 + digit) }
-            default: bytes.append(byte)
-            }
+    private func string(_ value: UnsafeBufferPointer<UInt8>) {
+        text.append(UInt8(ascii: "\""))
+        // What needs no escape is taken over in pieces.
+        var start = 0
+        for (i, byte) in value.enumerated() where NDJSONEncoder.mustEscape(byte) {
+            text.append(UnsafeBufferPointer(rebasing: value[start..<i]))
+            start = i + 1
+            escape(byte)
         }
-        bytes.append(UInt8(ascii: "\""))
+        text.append(UnsafeBufferPointer(rebasing: value[start...]))
+        text.append(UInt8(ascii: "\""))
     }
 
-    private mutating func append(_ text: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    private static func mustEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private func escape(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\n"): text.append("\\n")
+        case UInt8(ascii: "\r"): text.append("\\r")
+        case UInt8(ascii: "\t"): text.append("\\t")
+        case 0..<0x20:
+            text.append("\\u00")
+            for digit in [byte >> 4, byte & 15] { text.append(digit < 10 ? 0x30 + digit : 0x57 + digit) }
+        default:
+            text.append(UInt8(ascii: "\\"))
+            text.append(byte)
+        }
     }
 }

@@ -83,7 +83,7 @@ struct ReplayCommand: ParsableCommand {
         let format = format ?? .ndjson
         if summary { return try summarize(format) }
         let reader = try EventLogReader(directory: location.data)
-        var output = ReplayOutput(
+        let output = ReplayOutput(
             filter: ReplayFilter(
                 device: device,
                 kind: kind,
@@ -92,11 +92,11 @@ struct ReplayCommand: ParsableCommand {
                 isTimed: from != nil || to != nil
             ),
             format: format,
-            withRecord: withRecord
+            withRecord: withRecord,
+            threadCount: max(1, ProcessInfo.processInfo.activeProcessorCount)
         )
-        output.begin()
         if let device, fromPosition <= 1 {
-            try replay(reader, DeviceScope([device]), into: &output)
+            try replay(reader, DeviceScope([device]), into: output)
             return
         }
         var directory: SeriesDirectory
@@ -104,18 +104,18 @@ struct ReplayCommand: ParsableCommand {
             directory = try reader.directory(through: fromPosition > 1 ? Position(fromPosition - 1) : Position(1))
         } catch  where fromPosition > 1 && PartReplay.isDamage(error) {
             Terminal.error("meterfold: the log is damaged before position \(fromPosition): \(error)")
-            return try replayPart(reader, into: &output)
+            return try replayPart(reader, into: output)
         }
         try reader.forEachBlock(from: Position(fromPosition), through: toPosition.map { Position($0) }) { block in
             try block.extend(&directory)
             output.append(block, directory)
             return .proceed
         }
-        output.flush()
+        output.end()
     }
 
     /// Replays what lies behind damage.
-    private func replayPart(_ reader: EventLogReader, into output: inout ReplayOutput) throws {
+    private func replayPart(_ reader: EventLogReader, into output: ReplayOutput) throws {
         let part = PartReplay(
             directory: location.directory,
             reader: reader,
@@ -126,7 +126,7 @@ struct ReplayCommand: ParsableCommand {
             output.append(block, names)
             return .proceed
         }
-        output.flush()
+        output.end()
     }
 
     private func summarize(_ format: Format) throws {
@@ -149,7 +149,7 @@ struct ReplayCommand: ParsableCommand {
     }
 
     /// Reads of one device what is needed of the log: the segments with its readings in these times, or with events.
-    private func replay(_ reader: EventLogReader, _ scope: DeviceScope, into output: inout ReplayOutput) throws {
+    private func replay(_ reader: EventLogReader, _ scope: DeviceScope, into output: ReplayOutput) throws {
         var directory = SeriesDirectory()
         let filter = output.filter
         let last = filter.to.milliseconds == .max ? filter.to.milliseconds : max(.min + 1, filter.to.milliseconds) - 1
@@ -159,7 +159,7 @@ struct ReplayCommand: ParsableCommand {
             output.append(block, directory)
             return .proceed
         }
-        output.flush()
+        output.end()
     }
 
     private func whatIf(into path: String) -> WhatIf {
@@ -172,94 +172,5 @@ struct ReplayCommand: ParsableCommand {
             through: toPosition.map { Position($0) },
             replaces: force
         )
-    }
-}
-
-/// Which events are wanted.
-struct ReplayFilter {
-    var device: String?
-    var kind: String?
-    var from: Instant
-    var to: Instant
-    var isTimed: Bool
-
-    func accepts(kind name: String) -> Bool { kind == nil || kind == name }
-
-    func accepts(device name: String?) -> Bool { device == nil || device == name }
-
-    func matches(_ instant: Instant?) -> Bool {
-        guard isTimed else { return true }
-        guard let instant else { return false }
-        return instant >= from && instant < to
-    }
-}
-
-/// Writes wanted events in pieces.
-struct ReplayOutput {
-    let filter: ReplayFilter
-    let format: ReplayCommand.Format
-    let withRecord: Bool
-    private var encoder = NDJSONEncoder()
-    private var rows = ReadingRows()
-
-    /// Bytes that are gathered before they are written.
-    private static let pieceByteCount = 1 << 18
-
-    init(filter: ReplayFilter, format: ReplayCommand.Format, withRecord: Bool) {
-        self.filter = filter
-        self.format = format
-        self.withRecord = withRecord
-    }
-
-    mutating func begin() {
-        if format == .csv { rows.appendHeader() }
-    }
-
-    mutating func append(_ block: RecordedBlock, _ directory: SeriesDirectory) {
-        let wantedDevice = filter.device.map { directory.devices.index(of: $0) ?? UInt32.max }
-        for run in block.runs {
-            switch run {
-            case .readings(let first, let readings):
-                guard filter.accepts(kind: "ReadingReceived") else { continue }
-                for (i, reading) in readings.enumerated() {
-                    if let wantedDevice, directory.device(ofSeries: reading.series) != wantedDevice { continue }
-                    guard filter.matches(Instant(milliseconds: reading.at)) else { continue }
-                    append(reading, at: first.advanced(by: i), block, directory)
-                }
-            case .event(let position, let event):
-                let name: String? = event.device
-                guard format == ReplayCommand.Format.ndjson, filter.accepts(kind: event.name),
-                    filter.accepts(device: name), filter.matches(event.time)
-                else { continue }
-                encoder.append(event, record: record(position, block))
-            case .lost(let positions, let lost): Terminal.error("meterfold: \(HoleText(positions)): \(lost.reason)")
-            }
-        }
-        if encoder.bytes.count + rows.bytes.count >= ReplayOutput.pieceByteCount { flush() }
-    }
-
-    private mutating func append(
-        _ reading: ReadingRecord,
-        at position: Position,
-        _ block: RecordedBlock,
-        _ directory: SeriesDirectory
-    ) {
-        if format == .csv {
-            rows.append(reading, directory)
-        } else {
-            encoder.append(reading, directory: directory, record: record(position, block))
-        }
-    }
-
-    private func record(_ position: Position, _ block: RecordedBlock) -> NDJSONEncoder.Record? {
-        guard withRecord else { return nil }
-        return NDJSONEncoder.Record(position: position, recordedAt: block.recordedAt, recordedBy: block.recordedBy)
-    }
-
-    mutating func flush() {
-        encoder.bytes.withUnsafeBytes { Terminal.write($0) }
-        encoder.removeAll()
-        rows.bytes.withUnsafeBytes { Terminal.write($0) }
-        rows.removeAll()
     }
 }

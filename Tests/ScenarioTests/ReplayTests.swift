@@ -91,6 +91,15 @@ struct ReplayTests {
             )
             #expect(other == one, "\(ExpectedRows.difference(other, one))")
         }
+        let told = try scenario.replay("--kind", "ReadingReceived")
+        let rows = table.outputLines.dropFirst()
+        #expect(rows.count == told.count)
+        for (row, line) in zip(rows, told) {
+            let line = try Row(line)
+            guard let at = line["readAt"] else { continue }
+            let fields = ["device", "register"].map { line[$0] ?? "" } + ["", at, "", "", line["value"] ?? ""]
+            #expect(row.hasPrefix(fields.joined(separator: ",") + ","), "\(row)")
+        }
         let again = try copy.run(["replay", "--format", "csv"])
         #expect(again.output == table.output)
     }

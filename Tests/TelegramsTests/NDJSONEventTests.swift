@@ -56,9 +56,9 @@ import Testing
             """#
         let read = try event(line)
         #expect(read == .deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas, resets: .all)))
-        var encoder = NDJSONEncoder()
-        encoder.append(read)
-        #expect(String(decoding: encoder.bytes, as: UTF8.self) == line + "\n")
+        let text = TextScratch()
+        NDJSONEncoder(text).append(read)
+        #expect(String(decoding: text.bytes, as: UTF8.self) == line + "\n")
         let others =
             #"{"event":"DeviceRegistered","device":"E-1","utility":"gas","account":null,"resets":null,"note":null}"#
         #expect(try event(others) == .deviceRegistered(DeviceRegistered(device: "E-1", utility: .gas)))

@@ -28,7 +28,8 @@ enum ImportRules {
         ],
         "Listening": ["MeterModel", "Access", "Ingest", "Logging", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"],
         "meterfold": [
-            "MeterModel", "TimeZones", "Yams", "RecordLog", "EventStorage", "Telegrams", "Admission", "Billing",
+            "MeterModel", "Threading", "TimeZones", "Yams", "RecordLog", "EventStorage", "Telegrams", "Admission",
+            "Billing",
             "ReadModel",
             "Projections", "Ingest", "FleetSimulator", "Access", "Notifications", "QueryAPI", "Listening",
             "TamperEvidence", "Backups",

@@ -1,7 +1,6 @@
-import MeterModel
 import Testing
 
-@testable import ReadModel
+@testable import MeterModel
 
 @Suite struct TextScratchTests {
     private func text(_ write: (TextScratch) -> Void) -> String {
@@ -30,8 +29,11 @@ import Testing
         }
     }
 
-    @Test func `times are spelled as MeterModel spells them`() {
-        for at in [0, -1, 946_684_800_000, 1_743_292_799_999, 4_102_444_800_010, -62_135_596_800_000] as [Int64] {
+    @Test func `times are spelled as MeterModel spells them`() throws {
+        for at in [
+            0, -1, 946_684_800_000, 1_743_292_799_999, 4_102_444_800_010, -62_135_596_800_000, -62_200_000_000_000,
+            253_402_300_799_999, 253_402_300_800_000, 100_000_000_000_000_000, -100_000_000_000_000_000,
+        ] as [Int64] {
             let instant = Instant(milliseconds: at)
             #expect(text { $0.append(instant: at) } == instant.rfc3339)
             for offset: Int32 in [0, 3600, 19_800, -12_600, 37_800] {
@@ -40,6 +42,8 @@ import Testing
                 )
             }
         }
-        #expect(text { $0.append(month: date("2025-02-28")) } == "2025-02")
+        let day = try #require(LocalDate("2025-02-28"))
+        #expect(text { $0.append(month: day) } == "2025-02")
+        #expect(text { for _ in 0..<2 { $0.append(day: day) } } == "2025-02-282025-02-28")
     }
 }
