@@ -87,14 +87,6 @@ final class BlockBodyDecoder {
         cells?.deallocate()
     }
 
-    /// Whether a segment whose index this is has nothing but readings of other devices or other times, and defines
-    /// nothing new: a decoder with a scope that has decoded every segment before but such need not see it.
-    func mayPassOver(_ index: SegmentIndex, readAt times: ClosedRange<Int64>?) -> Bool {
-        guard let wanted, index.added == DefinitionCounts(), index.kinds == 1 else { return false }
-        if let times, let readAt = index.readAt, !times.overlaps(readAt) { return true }
-        return !index.devices.contains(where: wanted.knownDevices.contains)
-    }
-
     /// The readings of a run of the block decoded last.
     func records(_ range: Range<Int>) -> UnsafeBufferPointer<ReadingRecord> {
         UnsafeBufferPointer(start: readings + range.lowerBound, count: range.count)

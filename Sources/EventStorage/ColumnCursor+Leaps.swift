@@ -122,12 +122,22 @@ extension ColumnCursor {
         let slots = SlotWord(width: width)
         var walk = bit
         var escapes = 0
+        // Those of the first slot of each word, of the second, and so on: counted in the slots of one word.
+        var perSlot: UInt64 = 0
+        var left = slots.addableCount
         var i = 0
         while i &+ slots.count <= count {
-            escapes &+= slots.escapeCount(slots.word(slotBits(at: walk)))
+            perSlot &+= slots.ones(slots.escapes(slots.word(slotBits(at: walk))))
+            left &-= 1
+            if left == 0 {
+                escapes &+= Int(slots.sum(perSlot))
+                perSlot = 0
+                left = slots.addableCount
+            }
             walk &+= slots.count &* width
             i &+= slots.count
         }
+        escapes &+= Int(slots.sum(perSlot))
         while i < count {
             if slotBits(at: walk) & slots.mask == slots.mask { escapes &+= 1 }
             walk &+= width

@@ -10,7 +10,7 @@ extension EventLogReader {
     /// define nothing new, and of the others blocks that do not matter, so that `RecordedBlock.extend` works from an
     /// empty directory on.
     ///
-    /// Where segments define nothing new, one is read ahead on another thread; `body` is called on this one alone.
+    /// Segments that define nothing new are read ahead on another thread; `body` is called on this one alone.
     ///
     /// Every checksum of a block read is compared. Not checked is what readings of other devices say: that their series
     /// are defined, their times, values and traits; of a run without a wanted reading the columns beside the series.
@@ -27,7 +27,7 @@ extension EventLogReader {
         readAt times: ClosedRange<Int64>? = nil,
         _ body: (RecordedBlock) throws -> BlockStep
     ) throws {
-        try forEachBlock(of: scope, through: last, readAt: times, aheadLimit: ScopedReadAhead.usualLimit, body)
+        try forEachBlock(of: scope, through: last, readAt: times, aheadLimit: ScopedRelay.usualLimit, body)
     }
 
     /// As above; `aheadLimit`: how much is read ahead of a segment at most.
@@ -44,36 +44,14 @@ extension EventLogReader {
         }
         if let last, last < Position(1) { return }
         let question = ScopedQuestion(scope: scope, last: last?.rawValue ?? .max, times: times)
-        let pass = ScopedPass(self, log, question)
-        let ahead = ScopedReadAhead(self, question, limit: aheadLimit)
-        defer { ahead.giveUp() }
         let segments = try log.segments(through: last?.rawValue).filter { $0.lastPosition != nil }
-        var indexes = [SegmentIndex??](repeating: nil, count: segments.count)
-        func index(of i: Int) throws -> SegmentIndex? {
-            if let known = indexes[i] { return known }
-            let index = segments[i].isSealed ? try storedIndex(ofSegmentAt: segments[i].firstPosition) : nil
-            indexes[i] = .some(index)
-            return index
+        var isStopped = false
+        try ScopedRelay(self, segments, question, limit: aheadLimit).run { block in
+            let step = try body(block)
+            isStopped = step == .stop
+            return step
         }
-        /// The next segment behind one that has to be read, where that can be told without reading what comes before.
-        func next(after i: Int) throws -> Int? {
-            guard try index(of: i)?.added == DefinitionCounts() else { return nil }
-            for j in i + 1..<segments.count {
-                guard let index = try index(of: j), index.added == DefinitionCounts() else { return nil }
-                if !pass.mayPassOver(index) { return j }
-            }
-            return nil
-        }
-        for (i, segment) in segments.enumerated() {
-            defer { indexes[i] = .some(nil) }
-            if let index = try index(of: i), pass.mayPassOver(index) { continue }
-            if let step = try ahead.deliver(i, body) {
-                if step == .stop { return }
-                continue
-            }
-            if let next = try next(after: i) { ahead.begin(next, segments[next], try index(of: next)) }
-            if try pass.read(segment, try index(of: i), body) == .stop { return }
-        }
+        if isStopped { return }
         // A log that ends before what is known to be durable is damaged: that is said as ever.
         if let last, last.rawValue > segments.last?.lastPosition ?? 0 {
             try log.forEachBlock(from: last.rawValue, through: last.rawValue) { _ in .stop }

@@ -158,8 +158,13 @@ package final class EventLogReader {
         return State(decoder: decoder, index: index, counts: counts)
     }
 
+    func storedIndex(ofSegmentAt first: UInt64) throws -> SegmentIndex? { try log.storedIndex(ofSegmentAt: first) }
+}
+
+extension RecordLogReader {
+    /// What is stored of a sealed segment, if anything.
     func storedIndex(ofSegmentAt first: UInt64) throws -> SegmentIndex? {
-        guard let bytes = try log.sealedIndex(ofSegmentAt: first) else { return nil }
+        guard let bytes = try sealedIndex(ofSegmentAt: first) else { return nil }
         // Derived data: what cannot be read is rebuilt.
         return try? SegmentIndex(decoding: bytes)
     }

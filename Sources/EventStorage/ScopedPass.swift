@@ -29,8 +29,13 @@ final class ScopedPass {
         whole = WholeBlocks(reader)
     }
 
-    /// Whether a segment need not be read, once all before it were that define something new.
-    func mayPassOver(_ index: SegmentIndex) -> Bool { decoder.mayPassOver(index, readAt: question.times) }
+    /// The numbers of the scope's devices that the segments read have told.
+    var knownDevices: Set<UInt32> { decoder.wanted?.knownDevices ?? [] }
+
+    /// What is stored of a segment, if anything.
+    func index(of segment: SegmentSummary) throws -> SegmentIndex? {
+        segment.isSealed ? try log.storedIndex(ofSegmentAt: segment.firstPosition) : nil
+    }
 
     /// Hands over the blocks of a segment that may matter.
     ///
@@ -97,7 +102,9 @@ private final class WholeBlocks {
         let log = try self.log ?? reader.makeLogReader()
         self.log = log
         let last = view.firstPosition - 1
-        let next = segmentID == view.segmentID ? decoder.nextPosition : nil
+        // A segment that was left half-way begins again.
+        var next = segmentID == view.segmentID ? decoder.nextPosition : nil
+        if let position = next, position > last { next = nil }
         try log.forEachBlock(from: next ?? last, startingAt: next == nil ? .segment : .block, through: last) { view in
             _ = try decoder.decode(view)
             return .proceed

@@ -26,6 +26,29 @@ package struct SegmentIndex: Hashable, Sendable {
 }
 
 extension SegmentIndex {
+    /// Whether the segment defines a device.
+    func defines(_ device: UInt32) -> Bool {
+        var (low, high) = (0, devices.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if devices[middle] < device { low = middle + 1 } else { high = middle }
+        }
+        return low < devices.count && devices[low] == device
+    }
+
+    /// Whether the segment has nothing but readings, and none in these times; nil: all times.
+    func hasNothing(readAt times: ClosedRange<Int64>?) -> Bool {
+        guard kinds == 1, let times, let readAt else { return false }
+        return !times.overlaps(readAt)
+    }
+
+    /// Whether the segment has nothing but readings of other devices or other times, and defines nothing new: who knows
+    /// the numbers of all devices wanted, as far as segments before told them, need not see it.
+    func hasNothing(of devices: Set<UInt32>, readAt times: ClosedRange<Int64>?) -> Bool {
+        guard added == DefinitionCounts(), kinds == 1 else { return false }
+        return hasNothing(readAt: times) || !devices.contains(where: defines)
+    }
+
     /// The bytes stored with the sealed segment: without the blocks where they would be more than a number of bytes.
     package func encoded(atMost limit: Int = .max) -> [UInt8] {
         let bytes = encoded(withBlocks: !blocks.isEmpty)

@@ -20,9 +20,17 @@ struct SlotWord {
     /// Whether there are so many slots that they are added up faster together than one by one.
     var sumsFast: Bool { count >= 19 }
 
-    /// The sum of all slots, bit by bit of their numbers.
+    /// How many words of ones and zeros can be added up, slot by slot, before a slot may run over.
+    var addableCount: Int { Int(truncatingIfNeeded: min(mask, UInt64(Int32.max))) }
+
+    /// The highest bit of each slot, as 0 or 1 in the slot.
+    @inline(__always)
+    func ones(_ highest: UInt64) -> UInt64 { highest &>> UInt64(truncatingIfNeeded: width &- 1) }
+
+    /// The sum of all slots: bit by bit of their numbers where they are many.
     @inline(__always)
     func sum(_ word: UInt64) -> Int64 {
+        guard sumsFast else { return sumInTurn(word) }
         var sum = 0
         var lowest = high >> UInt64(width - 1)
         for bit in 0..<width {
@@ -30,6 +38,16 @@ struct SlotWord {
             lowest &<<= 1
         }
         return Int64(sum)
+    }
+
+    private func sumInTurn(_ word: UInt64) -> Int64 {
+        var sum: UInt64 = 0
+        var rest = word
+        for _ in 0..<count {
+            sum &+= rest & mask
+            rest &>>= UInt64(truncatingIfNeeded: width)
+        }
+        return Int64(bitPattern: sum)
     }
 
     /// The slots alone.

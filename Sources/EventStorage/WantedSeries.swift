@@ -30,8 +30,7 @@ struct WantedSeries {
 
     /// Takes in what a block defines.
     mutating func add(_ block: BlockBodyDecoder.Block, _ segment: borrowing SegmentDictionary) {
-        for i in block.devices.first..<block.devices.first + block.devices.count
-        where segment.devices.withBytes(ofDefinition: i, scope.contains) {
+        for i in block.devices.first..<block.devices.first + block.devices.count where isWanted(i, segment) {
             devices.insert(segment.devices.numbers[i])
             knownDevices.insert(segment.devices.numbers[i])
         }
@@ -40,6 +39,15 @@ struct WantedSeries {
             let state = segment.series.states[i]
             if devices.contains(state.device) { add(state.series) }
         }
+    }
+
+    /// Whether the ith device that the segment defined is the scope's. A device has the same number in all segments, so
+    /// that names are not looked at any more once the numbers of all are known.
+    private func isWanted(_ i: Int, _ segment: borrowing SegmentDictionary) -> Bool {
+        guard knownDevices.count == scope.count else {
+            return segment.devices.withBytes(ofDefinition: i, scope.contains)
+        }
+        return knownDevices.contains(segment.devices.numbers[i])
     }
 
     private mutating func add(_ number: UInt32) {

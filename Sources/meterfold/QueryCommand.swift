@@ -88,7 +88,7 @@ struct QueryCommand: ParsableCommand {
     private func openStore(_ directory: DataDirectory, _ zones: FoundationZoneSource) throws -> ViewStore {
         let reader = try EventLogReader(directory: directory.path)
         if atPosition != nil || asOf != nil {
-            let store = try ViewStore.inMemory()
+            let store = try ViewStore.inMemory(hours: subject == .consumption && by == .hour)
             let last = try reader.lastPosition(upTo: atPosition.map { Position($0) })
             let instant = asOf.flatMap { Instant(text: $0) }
             if last > .origin {

@@ -2,7 +2,9 @@
 
 import functools
 import json
+import os
 import re
+import subprocess
 import time
 
 from figures import Benchmark, rate
@@ -11,19 +13,41 @@ from orders import BENCHMARKS as ORDERS
 from session import Skipped, check
 
 
-def summary(session):
-    """The whole log folded in memory, nothing written."""
+# Shapes of D0: meters, and readings of each.
+FOLDED = {"": (METERS, 100), ".large": (METERS, 500), ".long": (METERS // 100, 50_000)}
+
+
+def folded(session, shape):
+    """The log of a shape, for `replay` to go through."""
     if "--summary" not in session.meterfold("replay", "--help"):
         raise Skipped("this binary knows no replay --summary")
-    fleet = session.fleet(METERS // 10 if session.quick else METERS, 20 if session.quick else 100)
+    meters, readings = FOLDED[shape]
+    fleet = session.fleet(meters // 10, readings // 5) if session.quick else session.fleet(meters, readings)
     data = session.directory()
-    session.ingest(data, fleet, "--log-only")
+    session.ingest_piped(data, fleet, "--log-only")
+    return data, fleet, session.stats(data)["readings"]
+
+
+def summary(session, shape):
+    """The whole log folded in memory, nothing written."""
+    data, fleet, count = folded(session, shape)
     start = time.monotonic()
     session.meterfold("replay", "--summary", "--data", data, timeout=600)
     seconds = time.monotonic() - start
-    floor = session.floor["states of 100,000 devices, M updates/s"] * 1e6
-    what = f"replay --summary, {fleet.meters:,} devices, start of the process included"
-    yield rate("D0", what, fleet.about["lines"], seconds, floor)
+    floor = session.floor["states of 100,000 devices, M updates/s"] * 1e6 if shape != ".long" else None
+    what = f"replay --summary, {fleet.meters:,} devices x {fleet.readings:,} readings, start of the process included"
+    yield rate(f"D0{shape}", what, count, seconds, floor)
+
+
+def text(session, format):
+    """The whole log as text, thrown away."""
+    data, fleet, count = folded(session, "")
+    start = time.monotonic()
+    with open(os.devnull, "wb") as nowhere:
+        command = [session.binary, "replay", "--format", format, "--data", data]
+        subprocess.run(command, stdout=nowhere, timeout=600, check=True)
+    seconds = time.monotonic() - start
+    yield rate(f"D0.{format}", f"replay as {format}, {fleet.meters:,} devices", count, seconds)
 
 
 def rebuild(session, key, meters, readings, hours, piped=False):
@@ -58,7 +82,8 @@ def million(session):
 
 
 BENCHMARKS = [
-    Benchmark("D0", "replay --summary", summary),
+    *(Benchmark(f"D0{it}", "replay --summary", functools.partial(summary, shape=it)) for it in FOLDED),
+    *(Benchmark(f"D0.{it}", f"replay as {it}", functools.partial(text, format=it)) for it in ("csv", "ndjson")),
     *(Benchmark(f"D1.{it}", f"rebuild, hours {it}", functools.partial(whole, hours=it)) for it in ("on", "off")),
     Benchmark("D2", "rebuild, 1,000,000 devices x 3 days (--big)", million, once=True),
     *ORDERS,
