@@ -113,46 +113,50 @@ package struct CSVDecoder: TelegramDecoder {
         return String(decoding: text.utf8.prefix(tail).drop { $0 == 0x20 }, as: UTF8.self)
     }
 
-    /// Whether the row was a plain one, whose reading then stands in `batch`.
+    /// Appends the readings of as many rows as are plain ones; `cursor` then stands at the next line.
     @inline(__always)
     private mutating func appendPlain(
         _ base: UnsafePointer<UInt8>,
-        _ line: Line,
+        _ cursor: inout Int,
         _ limit: Int,
         _ columnCount: Int,
         _ names: inout TelegramNames,
         _ batch: inout DecodedBatch
-    ) -> Bool {
-        guard plan != nil else { return false }
-        var scanner = PlainRowScanner(base, limit)
-        guard scanner.scan(line, plan.unsafelyUnwrapped, columnCount: columnCount, &date) else { return false }
-        var register = ReadingDraft.absent
-        if !scanner.register.isEmpty {
-            let text = UnsafeBufferPointer(start: base + scanner.register.lowerBound, count: scanner.register.count)
-            register = names.registers.intern(text)
-        } else if let name = plan.unsafelyUnwrapped.registerName {
-            if plan.unsafelyUnwrapped.register == ReadingDraft.absent { plan?.register = names.registers.intern(name) }
-            register = plan.unsafelyUnwrapped.register
-        }
-        batch.readings.append(
-            ReadingDraft(
-                line: line.number,
-                rawOffset: UInt32(truncatingIfNeeded: line.start),
-                rawByteCount: UInt32(truncatingIfNeeded: line.end - line.start),
-                device: ReadingDraft.absent,
-                register: register,
-                coefficient: scanner.value.coefficient,
-                fractionDigits: scanner.value.fractionDigits,
-                unit: scanner.unit != 0 ? scanner.unit : plan.unsafelyUnwrapped.unit,
-                quality: .measured,
-                isInterval: false,
-                at: scanner.at,
-                start: ReadingDraft.absentInstant,
-                receivedAt: ReadingDraft.absentInstant
+    ) {
+        guard plan != nil else { return }
+        while true {
+            var scanner = PlainRowScanner(base, limit)
+            guard scanner.scan(from: cursor, plan.unsafelyUnwrapped, columnCount: columnCount, &date) else { return }
+            var register = ReadingDraft.absent
+            if !scanner.register.isEmpty {
+                let text = UnsafeBufferPointer(start: base + scanner.register.lowerBound, count: scanner.register.count)
+                register = names.registers.intern(text)
+            } else if let name = plan.unsafelyUnwrapped.registerName {
+                if plan.unsafelyUnwrapped.register == ReadingDraft.absent {
+                    plan?.register = names.registers.intern(name)
+                }
+                register = plan.unsafelyUnwrapped.register
+            }
+            batch.readings.append(
+                ReadingDraft(
+                    line: framer.countLine(),
+                    rawOffset: UInt32(truncatingIfNeeded: cursor),
+                    rawByteCount: UInt32(truncatingIfNeeded: scanner.end - cursor),
+                    device: ReadingDraft.absent,
+                    register: register,
+                    coefficient: scanner.value.coefficient,
+                    fractionDigits: scanner.value.fractionDigits,
+                    unit: scanner.unit != 0 ? scanner.unit : plan.unsafelyUnwrapped.unit,
+                    quality: .measured,
+                    isInterval: false,
+                    at: scanner.at,
+                    start: ReadingDraft.absentInstant,
+                    receivedAt: ReadingDraft.absentInstant
+                )
             )
-        )
-        devices.add(base, scanner.device, &names, &batch)
-        return true
+            devices.add(base, scanner.device, &names, &batch)
+            cursor = scanner.next
+        }
     }
 
     @inline(__always)
@@ -165,12 +169,11 @@ package struct CSVDecoder: TelegramDecoder {
         _ names: inout TelegramNames,
         _ batch: inout DecodedBatch
     ) {
-        while var line = framer.next(chunk, &cursor, isLast: isLast, &batch) {
-            if let count = columns.columnCount, line.isASCII,
-                appendPlain(base, line, chunk.count, count, &names, &batch)
-            {
-                continue
+        while true {
+            if let count = columns.columnCount, framer.isAtLine {
+                appendPlain(base, &cursor, chunk.count, count, &names, &batch)
             }
+            guard var line = framer.next(chunk, &cursor, isLast: isLast, &batch) else { return }
             devices.settle(&names, &batch)
             switch row.split(base, chunk.count, &line, isLast: isLast, columns, profile.delimiter) {
             case .unfinished:

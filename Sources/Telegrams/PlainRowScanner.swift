@@ -58,7 +58,8 @@ struct PlainRowPlan: Sendable {
 
 /// The fast path of CSV: a row of ASCII without quotes, no cell in use empty.
 ///
-/// It either reads a whole row or says that it is not that plain, so all judging of faults stays with the general path.
+/// It either reads a whole row with its line end or says that it is not that plain, so all judging of faults stays with
+/// the general path.
 struct PlainRowScanner {
     private let base: UnsafePointer<UInt8>
     /// Where the chunk ends: up to there eight bytes may be loaded at once.
@@ -69,6 +70,10 @@ struct PlainRowScanner {
     private(set) var unit: UInt8 = 0
     private(set) var at: Int64 = 0
     private(set) var value = ReadingValue(coefficient: 0, fractionDigits: 0)
+    /// After the row's last byte, CR and LF not counted.
+    private(set) var end = 0
+    /// Where the next line begins.
+    private(set) var next = 0
 
     @inline(__always)
     init(_ base: UnsafePointer<UInt8>, _ limit: Int) {
@@ -76,45 +81,55 @@ struct PlainRowScanner {
         self.limit = limit
     }
 
-    /// Whether the row is that plain and has as many columns as it should; what it says then stands in the properties.
+    /// Whether the line from `start` on is such a row and has as many columns as it should; what it says then stands in
+    /// the properties.
     @inline(__always)
     mutating func scan(
-        _ line: Line,
+        from start: Int,
         _ plan: borrowing PlainRowPlan,
         columnCount: Int,
         _ date: inout RememberedDate
     ) -> Bool {
-        var i = line.start
+        // What is blank or a comment is not for this path.
+        guard start < limit, base[start] > UInt8(ascii: "#") else { return false }
+        var i = start
         var column = 0
         while true {
-            let start = i
-            guard let end = endOfCell(i, line.end, plan) else { return false }
-            i = end
+            guard let cellEnd = endOfCell(i, plan) else { return false }
             if column < plan.roles.count, plan.roles[column] != .unused {
-                guard take(start, i, plan.roles[column], plan.timeFormat, &date) else { return false }
+                guard take(i, cellEnd, plan.roles[column], plan.timeFormat, &date) else { return false }
             }
-            column += 1
-            guard i < line.end else { return column == columnCount }
-            i += 1
+            column &+= 1
+            i = cellEnd &+ 1
+            guard base[cellEnd] == plan.delimiter else { return endRow(cellEnd, from: start) && column == columnCount }
         }
     }
 
-    /// Where the next delimiter stands, or the line's end; nil where something before it needs a closer look.
+    /// Whether the line ends at `i`, and is not too long.
     @inline(__always)
-    private func endOfCell(_ start: Int, _ end: Int, _ plan: borrowing PlainRowPlan) -> Int? {
+    private mutating func endRow(_ i: Int, from start: Int) -> Bool {
+        end = i
+        next = i &+ 1
+        if base[i] == 0x0D {
+            guard next < limit, base[next] == 0x0A else { return false }
+            next &+= 1
+        }
+        return i &- start <= maximumLineByteCount
+    }
+
+    /// Where the next delimiter or line end stands; nil where something before it needs a closer look, or the chunk may
+    /// end first.
+    @inline(__always)
+    private func endOfCell(_ start: Int, _ plan: borrowing PlainRowPlan) -> Int? {
         var i = start
-        while i + 8 <= limit {
+        while i &+ 8 <= limit {
             let word = TextWord(base, i)
             let stops = word.unplain | word.equal(word: plan.delimiterWord) | word.equal(UInt8(ascii: "\""))
-            i += TextWord.place(of: stops)
-            guard i < end else { return end }
-            if stops != 0 { return base[i] == plan.delimiter ? i : nil }
+            i &+= TextWord.place(of: stops)
+            guard stops != 0 else { continue }
+            return base[i] == plan.delimiter || base[i] == 0x0A || base[i] == 0x0D ? i : nil
         }
-        while i < end, base[i] != plan.delimiter {
-            if base[i] == UInt8(ascii: "\"") || base[i] < 0x20 || base[i] == 0x7F { return nil }
-            i += 1
-        }
-        return i
+        return nil
     }
 
     @inline(__always)
