@@ -10,7 +10,7 @@ extension EventLogReader {
     /// define nothing new, and of the others blocks that do not matter, so that `RecordedBlock.extend` works from an
     /// empty directory on.
     ///
-    /// Segments that define nothing new are read ahead on another thread; `body` is called on this one alone.
+    /// Segments that define nothing new are read ahead, here and on another thread; `body` is called on this one alone.
     ///
     /// Every checksum of a block read is compared. Not checked is what readings of other devices say: that their series
     /// are defined, their times, values and traits; of a run without a wanted reading the columns beside the series.

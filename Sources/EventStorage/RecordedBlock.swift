@@ -54,8 +54,11 @@ package struct RecordedBlock {
         self.runs = runs
     }
 
-    /// The same with its readings copied, so that they outlast the decoder's next block; its definitions go with the
-    /// decoder's segment.
+    /// Whether it defines what no block before it did.
+    var definesSomethingNew: Bool { block.after != block.before }
+
+    /// The same with its readings copied, so that they outlast the decoder's next block. What it defines does not: of a
+    /// block that defines something new `extend` would be wrong then, and `definedSeries` of any.
     func copied(into arena: inout ColumnArena) -> RecordedBlock {
         var copy = self
         for (i, run) in runs.enumerated() {

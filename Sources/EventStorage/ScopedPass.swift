@@ -9,7 +9,7 @@ struct ScopedQuestion {
     let times: ClosedRange<Int64>?
 }
 
-/// Reads segments for a scope, one after the other, each from its first block on.
+/// Reads segments for a scope, in any order, each from its first block on.
 ///
 /// Invariant: `decoder` knows the numbers of the scope's devices in all segments that it has read.
 final class ScopedPass {

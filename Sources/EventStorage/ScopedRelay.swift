@@ -9,7 +9,8 @@ import Threading
 ///
 /// Each thread takes the next segment that nobody has taken. What a segment behind the owner's turn has to say is
 /// gathered until its turn comes. One that defines something new waits for its turn: later segments are passed over by
-/// what it tells, and its blocks go with the decoder.
+/// what it tells, and its blocks go with the decoder. Once a segment has too much to be gathered, none is read ahead
+/// any more.
 ///
 /// Invariants: a segment is read by whoever put its turn to `taken`; what is gathered is its reader's until then, and
 /// from `gathered` on the owner's. `own` is the owner's, `other` the other thread's while it is at work. Segments
@@ -24,9 +25,18 @@ final class ScopedRelay: @unchecked Sendable {
     private enum Turn {
         case open
         case taken
+        /// Taken, and known to define nothing new.
+        case read
         case gathered(GatheredSegment)
-        /// Taken up, and left to the owner in its turn.
+        /// Left to the owner in its turn, or done with.
         case left
+
+        var definesNothingNew: Bool {
+            switch self {
+            case .read, .gathered: true
+            case .open, .taken, .left: false
+            }
+        }
     }
 
     private struct State {
@@ -35,6 +45,7 @@ final class ScopedRelay: @unchecked Sendable {
         /// The scope's devices by the numbers that segments told whose turn has been.
         var known: Set<UInt32> = []
         var otherIsAtWork = false
+        /// Nothing more is read ahead: nobody wants it, or a segment had too much.
         var isGivenUp = false
     }
 
@@ -94,14 +105,14 @@ final class ScopedRelay: @unchecked Sendable {
                 for block in segment.blocks where try body(block) == .stop { return .stop }
                 try segment.outcome.get()
                 return .proceed
-            case .taken:
+            case .taken, .read:
                 if let next = take() { gather(next, own) } else { done.wait() }
             }
         }
     }
 
     private func readInTurn(_ i: Int, _ body: (RecordedBlock) throws -> BlockStep) throws -> BlockStep {
-        let index = try own.index(of: segments[i])
+        let index = try storedIndex(of: i, own)
         if let index, index.hasNothing(of: own.knownDevices, readAt: question.times) { return .proceed }
         return try own.read(segments[i], index, body)
     }
@@ -159,18 +170,23 @@ final class ScopedRelay: @unchecked Sendable {
     private func gather(_ i: Int, _ pass: ScopedPass) {
         let known = state.withLock { state in
             // What lies between may tell numbers.
-            let isComplete = state.turns[state.delivered..<i].allSatisfy {
-                if case .gathered = $0 { true } else { false }
-            }
+            let isComplete = state.turns[state.delivered..<i].allSatisfy(\.definesNothingNew)
             return isComplete ? state.known : nil
         }
         var gathered: GatheredSegment?
-        if let index = try? pass.index(of: segments[i]), index.added == DefinitionCounts() {
+        if let index = try? storedIndex(of: i, pass), index.added == DefinitionCounts() {
             gathered = GatheredSegment(index)
             let hasNothing = known.map { index.hasNothing(of: $0, readAt: question.times) }
             if !(hasNothing ?? index.hasNothing(readAt: question.times)) { gathered = read(i, index, pass) }
         }
         state.withLock { $0.turns[i] = gathered.map { .gathered($0) } ?? .left }
+    }
+
+    /// The index of a segment that was taken, if one is stored.
+    private func storedIndex(of i: Int, _ pass: ScopedPass) throws -> SegmentIndex? {
+        let index = try pass.index(of: segments[i])
+        if index?.added == DefinitionCounts() { state.withLock { $0.turns[i] = .read } }
+        return index
     }
 
     /// - Returns: what a segment says; nil where there is too much of it.
@@ -180,11 +196,15 @@ final class ScopedRelay: @unchecked Sendable {
         do {
             let step = try pass.read(segments[i], index) { block in
                 count += block.runs.reduce(1) { if case .readings(_, let run) = $1 { $0 + run.count } else { $0 + 1 } }
-                guard count <= limit, !state.withLock({ $0.isGivenUp }) else { return .stop }
+                guard count <= limit, !block.definesSomethingNew, !state.withLock({ $0.isGivenUp }) else {
+                    return .stop
+                }
                 gathered.append(block)
                 return .proceed
             }
-            return step == .proceed ? gathered : nil
+            if step == .proceed { return gathered }
+            state.withLock { $0.isGivenUp = true }
+            return nil
         } catch {
             gathered.outcome = .failure(error)
             return gathered

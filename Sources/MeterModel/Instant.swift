@@ -36,7 +36,7 @@ package struct Instant: Hashable, Comparable, Sendable {
 
     private func appendTime(in milliseconds: Int64, to digits: inout PaddedDigits) {
         let (day, rest) = floorDivide(milliseconds, Milliseconds.day)
-        LocalDate(dayNumber: Int32(day)).append(to: &digits)
+        LocalDate(dayNumber: Int32(clamping: day)).append(to: &digits)
         digits.append("T")
         digits.append(rest / Milliseconds.hour, width: 2)
         digits.append(":")

@@ -1,7 +1,7 @@
 /// Bytes of text under construction, in memory that is used again and again.
 ///
-/// It owns its memory. Pointers into it hold until the next append that outgrows the capacity, so `removeAll` takes how
-/// much is to follow.
+/// It owns its memory. Pointers into it hold until an append that may outgrow the capacity: `reserve` makes room
+/// before.
 ///
 /// Invariants: `count` bytes from `start` are text, of `capacity`; `dateText` is the date of `dateNumber`.
 package final class TextScratch {
@@ -44,11 +44,8 @@ package final class TextScratch {
         UnsafeBufferPointer(start: start + offset, count: end - offset)
     }
 
-    /// Empties it, and makes room for so many bytes.
-    package func removeAll(reserving additional: Int = 0) {
-        count = 0
-        reserve(additional)
-    }
+    /// Empties it; its memory stays.
+    package func removeAll() { count = 0 }
 
     /// Makes room for so many bytes more.
     package func reserve(_ additional: Int) {

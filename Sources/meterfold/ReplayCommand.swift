@@ -95,10 +95,9 @@ struct ReplayCommand: ParsableCommand {
             withRecord: withRecord,
             threadCount: max(1, ProcessInfo.processInfo.activeProcessorCount)
         )
-        if let device, fromPosition <= 1 {
-            try replay(reader, DeviceScope([device]), into: output)
-            return
-        }
+        // What comes before damage is told in whole lines.
+        defer { output.end() }
+        if let device, fromPosition <= 1 { return try replay(reader, DeviceScope([device]), into: output) }
         var directory: SeriesDirectory
         do {
             directory = try reader.directory(through: fromPosition > 1 ? Position(fromPosition - 1) : Position(1))
@@ -111,7 +110,6 @@ struct ReplayCommand: ParsableCommand {
             output.append(block, directory)
             return .proceed
         }
-        output.end()
     }
 
     /// Replays what lies behind damage.
@@ -126,7 +124,6 @@ struct ReplayCommand: ParsableCommand {
             output.append(block, names)
             return .proceed
         }
-        output.end()
     }
 
     private func summarize(_ format: Format) throws {
@@ -159,7 +156,6 @@ struct ReplayCommand: ParsableCommand {
             output.append(block, directory)
             return .proceed
         }
-        output.end()
     }
 
     private func whatIf(into path: String) -> WhatIf {

@@ -98,6 +98,7 @@ struct DamageTests {
 
     @Test func `Damage in a block is told by segment, offset and positions, and stops the writer`() throws {
         let scenario = try log()
+        let whole = try scenario.replay()
         let all = try segments(scenario)
         let segment = all[1]
         var bytes = try Scenario.bytes(segment.path)
@@ -115,6 +116,11 @@ struct DamageTests {
             scenario.expect(exit: 1, stopped)
             #expect(stopped.errors.contains(segment.name), "\(command): \(stopped.errors)")
         }
+        let told = try scenario.run(["replay"])
+        let damaged = try #require(findings.firstMatch(of: #/"firstPosition": ?(\d+)/#)?.1)
+        #expect(told.output.hasSuffix("\n"))
+        #expect(told.outputLines.count + 1 == Int(damaged), "all that lies before the damage is told")
+        #expect(whole.starts(with: told.outputLines))
         #expect(try scenario.segments().map(Scenario.bytes) == before)
     }
 
