@@ -16,6 +16,9 @@ TARGETS = {
     "E1.accept": (300, 50), "F1.p99": (20, 3),
 }
 
+# Rows that are fit to ship too where they are at most so many times what the machine itself did in the same run.
+TIMES_FLOOR = {"B1.p50": 3, "B1.p99.9": 3, "B2": 3}
+
 
 @dataclasses.dataclass
 class Figure:

@@ -3,7 +3,7 @@
 import json
 import statistics
 
-from figures import TARGETS
+from figures import TARGETS, TIMES_FLOOR
 
 
 def number(value):
@@ -46,6 +46,8 @@ class Row:
         if not must or not self.values:
             return ""
         sign = 1 if self.unit.endswith("/s") else -1
+        if self.key in TIMES_FLOOR and self.floors:
+            must = max(must, TIMES_FLOOR[self.key] * statistics.median(self.floors))
         return "aim" if self.median * sign >= aim * sign else "must" if self.median * sign >= must * sign else "below"
 
     @property
