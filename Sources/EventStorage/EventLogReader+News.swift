@@ -41,7 +41,7 @@ extension EventLogReader {
             var wanted = SegmentNews.beginnings
             var blocks: [BlockBounds]?
             let index =
-                segment.isSealed ? try storedIndex(ofSegmentAt: segment.firstPosition) : activeIndex
+                segment.isSealed ? try log.storedIndex(ofSegmentAt: segment.firstPosition) : activeIndex
             if let index {
                 wanted = try news(index)
                 precondition(wanted == .beginnings || index.added == DefinitionCounts(), "a definition is news")

@@ -45,13 +45,7 @@ extension EventLogReader {
         if let last, last < Position(1) { return }
         let question = ScopedQuestion(scope: scope, last: last?.rawValue ?? .max, times: times)
         let segments = try log.segments(through: last?.rawValue).filter { $0.lastPosition != nil }
-        var isStopped = false
-        try ScopedRelay(self, segments, question, limit: aheadLimit).run { block in
-            let step = try body(block)
-            isStopped = step == .stop
-            return step
-        }
-        if isStopped { return }
+        if try ScopedRelay(self, segments, question, limit: aheadLimit).run(body) == .stop { return }
         // A log that ends before what is known to be durable is damaged: that is said as ever.
         if let last, last.rawValue > segments.last?.lastPosition ?? 0 {
             try log.forEachBlock(from: last.rawValue, through: last.rawValue) { _ in .stop }

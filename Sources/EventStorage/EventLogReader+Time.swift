@@ -11,7 +11,7 @@ extension EventLogReader {
     package func lastPosition(recordedAtOrBefore instant: Instant) throws -> Position? {
         for segment in try log.segments().reversed() {
             guard let last = segment.lastPosition else { continue }
-            if segment.isSealed, let index = try storedIndex(ofSegmentAt: segment.firstPosition) {
+            if segment.isSealed, let index = try log.storedIndex(ofSegmentAt: segment.firstPosition) {
                 if index.recordedAt.upperBound <= instant.milliseconds { return Position(last) }
                 if index.recordedAt.lowerBound > instant.milliseconds { continue }
             }

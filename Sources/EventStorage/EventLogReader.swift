@@ -95,7 +95,7 @@ package final class EventLogReader {
     /// - Throws: `RecordLogError`, `EventStorageError`.
     package func index(of segment: SegmentSummary) throws -> SegmentIndex? {
         guard let last = segment.lastPosition else { return nil }
-        if segment.isSealed, let stored = try storedIndex(ofSegmentAt: segment.firstPosition) { return stored }
+        if segment.isSealed, let stored = try log.storedIndex(ofSegmentAt: segment.firstPosition) { return stored }
         return try rebuiltIndex(ofSegmentAt: segment.firstPosition, through: last)
     }
 
@@ -119,7 +119,7 @@ package final class EventLogReader {
         for segment in try log.segments() {
             guard let segmentLast = segment.lastPosition else { continue }
             if let last, segment.firstPosition > last.rawValue { break }
-            if segment.isSealed, let index = try storedIndex(ofSegmentAt: segment.firstPosition),
+            if segment.isSealed, let index = try log.storedIndex(ofSegmentAt: segment.firstPosition),
                 index.added == DefinitionCounts()
             {
                 continue
@@ -158,7 +158,6 @@ package final class EventLogReader {
         return State(decoder: decoder, index: index, counts: counts)
     }
 
-    func storedIndex(ofSegmentAt first: UInt64) throws -> SegmentIndex? { try log.storedIndex(ofSegmentAt: first) }
 }
 
 extension RecordLogReader {

@@ -76,12 +76,13 @@ final class ScopedRelay: @unchecked Sendable {
 
     /// Hands over the blocks that may matter, until `body` says stop.
     ///
+    /// - Returns: what `body` said last; to go on where there was no block.
     /// - Throws: `RecordLogError`, `EventStorageError`, and what `body` throws.
-    func run(_ body: (RecordedBlock) throws -> BlockStep) throws {
+    func run(_ body: (RecordedBlock) throws -> BlockStep) throws -> BlockStep {
         defer { giveUp() }
         for i in segments.indices {
             haveOthersRead()
-            if try deliver(i, body) == .stop { return }
+            if try deliver(i, body) == .stop { return .stop }
             let known = own.knownDevices
             state.withLock {
                 $0.turns[i] = .left
@@ -89,6 +90,7 @@ final class ScopedRelay: @unchecked Sendable {
                 $0.known = known
             }
         }
+        return .proceed
     }
 
     private func deliver(_ i: Int, _ body: (RecordedBlock) throws -> BlockStep) throws -> BlockStep {
@@ -175,9 +177,9 @@ final class ScopedRelay: @unchecked Sendable {
         }
         var gathered: GatheredSegment?
         if let index = try? storedIndex(of: i, pass), index.added == DefinitionCounts() {
-            gathered = GatheredSegment(index)
             let hasNothing = known.map { index.hasNothing(of: $0, readAt: question.times) }
-            if !(hasNothing ?? index.hasNothing(readAt: question.times)) { gathered = read(i, index, pass) }
+            let isPassedOver = hasNothing ?? index.hasNothing(readAt: question.times)
+            gathered = isPassedOver ? GatheredSegment(index) : read(i, index, pass)
         }
         state.withLock { $0.turns[i] = gathered.map { .gathered($0) } ?? .left }
     }

@@ -19,11 +19,11 @@ package enum JSONString {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private static func mustEscape(_ byte: UInt8) -> Bool {
+    static func mustEscape(_ byte: UInt8) -> Bool {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
-    private static func escape(of byte: UInt8) -> [UInt8] {
+    static func escape(of byte: UInt8) -> [UInt8] {
         if byte >= 0x20 { return [UInt8(ascii: "\\"), byte] }
         return Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
     }

@@ -60,8 +60,7 @@ package final class TextScratch {
 
     package func append(_ byte: UInt8) {
         reserve(1)
-        start[count] = byte
-        count += 1
+        put(byte)
     }
 
     package func append(_ bytes: UnsafeBufferPointer<UInt8>) {

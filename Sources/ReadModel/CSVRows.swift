@@ -18,27 +18,11 @@ final class CSVRows: RowSink {
     func row(_ cells: RowCells) throws {
         for index in 0..<cells.count {
             if index > 0 { output.text.append(UInt8(ascii: ",")) }
-            appendField(cells.bytes(index))
+            output.text.append(csvField: cells.bytes(index))
         }
         output.text.append("\n" as StaticString)
         try output.flushIfFull()
     }
 
     func end() throws { try output.flush() }
-
-    private func appendField(_ bytes: UnsafeBufferPointer<UInt8>) {
-        let text = output.text
-        guard bytes.contains(where: needsQuotes) else { return text.append(bytes) }
-        text.append(UInt8(ascii: "\""))
-        for byte in bytes {
-            if byte == UInt8(ascii: "\"") { text.append(byte) }
-            text.append(byte)
-        }
-        text.append(UInt8(ascii: "\""))
-    }
-
-    private func needsQuotes(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\r")
-            || byte == UInt8(ascii: "\n")
-    }
 }

@@ -32,7 +32,7 @@ final class JSONRows: RowSink {
             switch kind {
             case .absent, .null: text.append("null" as StaticString)
             case .literal: text.append(cells.bytes(index))
-            case .text: appendString(cells.bytes(index))
+            case .text: text.append(jsonString: cells.bytes(index))
             }
         }
         text.append(UInt8(ascii: "}"))
@@ -43,32 +43,5 @@ final class JSONRows: RowSink {
     func end() throws {
         if asArray { output.text.append(isFirst ? "]\n" : "\n]\n" as StaticString) }
         try output.flush()
-    }
-
-    private func appendString(_ bytes: UnsafeBufferPointer<UInt8>) {
-        let text = output.text
-        text.append(UInt8(ascii: "\""))
-        if bytes.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            text.append(bytes)
-        } else {
-            for byte in bytes { appendEscaped(byte) }
-        }
-        text.append(UInt8(ascii: "\""))
-    }
-
-    private func appendEscaped(_ byte: UInt8) {
-        let text = output.text
-        switch byte {
-        case UInt8(ascii: "\""): text.append("\\\"" as StaticString)
-        case UInt8(ascii: "\\"): text.append("\\\\" as StaticString)
-        case UInt8(ascii: "\n"): text.append("\\n" as StaticString)
-        case UInt8(ascii: "\r"): text.append("\\r" as StaticString)
-        case UInt8(ascii: "\t"): text.append("\\t" as StaticString)
-        case 0..<0x20:
-            text.append(byte < 16 ? "\\u000" : "\\u001" as StaticString)
-            let digit = byte & 15
-            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        default: text.append(byte)
-        }
     }
 }

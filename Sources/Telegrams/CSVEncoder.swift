@@ -16,9 +16,9 @@ package struct CSVEncoder {
     package func append(_ reading: ReadingRecord, directory: SeriesDirectory) {
         let traits = reading.traits
         directory.withNames(ofSeries: reading.series) { device, register in
-            append(device)
+            text.append(csvField: device)
             text.append(UInt8(ascii: ","))
-            append(register)
+            text.append(csvField: register)
         }
         if traits.isInterval {
             text.append(",interval,,")
@@ -39,21 +39,5 @@ package struct CSVEncoder {
         text.append(UInt8(ascii: ","))
         if reading.receivedAt != ReadingDraft.absentInstant { text.append(instant: reading.receivedAt) }
         text.append(UInt8(ascii: "\n"))
-    }
-
-    /// Quoted where it holds a comma, a quote or a line end.
-    private func append(_ field: UnsafeBufferPointer<UInt8>) {
-        guard field.contains(where: CSVEncoder.isSpecial) else { return text.append(field) }
-        text.append(UInt8(ascii: "\""))
-        for byte in field {
-            if byte == UInt8(ascii: "\"") { text.append(byte) }
-            text.append(byte)
-        }
-        text.append(UInt8(ascii: "\""))
-    }
-
-    private static func isSpecial(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\n")
-            || byte == UInt8(ascii: "\r")
     }
 }

@@ -24,7 +24,7 @@ package struct NDJSONEncoder {
     package func append(_ reading: ReadingRecord, directory: SeriesDirectory, record: Record? = nil) {
         directory.withNames(ofSeries: reading.series) { device, register in
             text.append("{\"device\": ")
-            string(device)
+            text.append(jsonString: device)
             if reading.traits.isInterval {
                 text.append(", \"kind\": \"interval\", \"start\": \"")
                 text.append(instant: reading.at - reading.span)
@@ -36,7 +36,7 @@ package struct NDJSONEncoder {
             text.append("\", \"value\": \"")
             text.append(decimal: Int128(reading.value), fractionDigits: reading.traits.unit.milliDigits)
             text.append("\", \"register\": ")
-            string(register)
+            text.append(jsonString: register)
             text.append(", \"unit\": \"")
             text.append(reading.traits.unit.symbol)
             text.append(UInt8(ascii: "\""))
@@ -269,37 +269,6 @@ package struct NDJSONEncoder {
 
     private func string(_ value: String) {
         var value = value
-        value.withUTF8 { string($0) }
-    }
-
-    private func string(_ value: UnsafeBufferPointer<UInt8>) {
-        text.append(UInt8(ascii: "\""))
-        // What needs no escape is taken over in pieces.
-        var start = 0
-        for (i, byte) in value.enumerated() where NDJSONEncoder.mustEscape(byte) {
-            text.append(UnsafeBufferPointer(rebasing: value[start..<i]))
-            start = i + 1
-            escape(byte)
-        }
-        text.append(UnsafeBufferPointer(rebasing: value[start...]))
-        text.append(UInt8(ascii: "\""))
-    }
-
-    private static func mustEscape(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
-    }
-
-    private func escape(_ byte: UInt8) {
-        switch byte {
-        case UInt8(ascii: "\n"): text.append("\\n")
-        case UInt8(ascii: "\r"): text.append("\\r")
-        case UInt8(ascii: "\t"): text.append("\\t")
-        case 0..<0x20:
-            text.append("\\u00")
-            for digit in [byte >> 4, byte & 15] { text.append(digit < 10 ? 0x30 + digit : 0x57 + digit) }
-        default:
-            text.append(UInt8(ascii: "\\"))
-            text.append(byte)
-        }
+        value.withUTF8 { text.append(jsonString: $0) }
     }
 }

@@ -1,3 +1,5 @@
+import MeterModel
+
 /// One JSON object, field by field.
 struct JSONLine {
     private var fields: [String] = []
@@ -11,20 +13,9 @@ struct JSONLine {
     mutating func add(_ name: String, raw: String) { fields.append("\(JSONLine.quoted(name)): \(raw)") }
 
     static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
-            case "\0"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
+        let scratch = TextScratch()
+        var text = text
+        text.withUTF8 { scratch.append(jsonString: $0) }
+        return String(decoding: scratch.bytes, as: UTF8.self)
     }
 }

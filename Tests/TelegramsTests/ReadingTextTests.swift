@@ -5,6 +5,14 @@ import Testing
 
 /// Readings as lines and rows, against the same spelled field by field.
 @Suite struct ReadingTextTests {
+    /// Names, as JSON and as CSV spell them.
+    private static let spellings: [(name: String, json: String, csv: String)] = [
+        ("m1", #""m1""#, "m1"), ("a,b", #""a,b""#, #""a,b""#), (#"say "x""#, #""say \"x\"""#, #""say ""x""""#),
+        ("two\nlines", #""two\nlines""#, "\"two\nlines\""), (#"back\slash"#, #""back\\slash""#, #"back\slash"#),
+        ("tab\there", #""tab\there""#, "tab\there"), ("\u{1}\u{1f}", #""\u0001\u001f""#, "\u{1}\u{1f}"),
+        ("über-zähler", #""über-zähler""#, "über-zähler"), ("r\rn", #""r\rn""#, "\"r\rn\""),
+    ]
+
     private struct Fleet {
         var directory = SeriesDirectory()
         var readings: [ReadingRecord] = []
@@ -14,9 +22,7 @@ import Testing
     private func fleet(seed: UInt64) -> Fleet {
         var generator = SeededGenerator(seed: seed)
         var fleet = Fleet()
-        let names = [
-            "m1", "a,b", "say \"x\"", "two\nlines", "back\\slash", "tab\there", "\u{1}", "über-zähler", "r\rn",
-        ]
+        let names = ReadingTextTests.spellings.map(\.name)
         for device in names.indices {
             for register in 0..<3 {
                 let device = fleet.directory.device(named: names[device])
@@ -54,20 +60,8 @@ import Testing
         decimalText(Int128(reading.value), fractionDigits: reading.traits.unit.milliDigits)
     }
 
-    private func quoted(_ text: String) -> String {
-        var quoted = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
-            case "\u{1}": quoted += "\\u0001"
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return "\"\(quoted)\""
+    private func spelling(_ name: String) -> (name: String, json: String, csv: String) {
+        ReadingTextTests.spellings.first { $0.name == name } ?? (name, "", "")
     }
 
     @Test(arguments: [UInt64.random(in: 0...UInt64.max), 1])
@@ -78,18 +72,18 @@ import Testing
         for reading in fleet.readings {
             let traits = reading.traits
             NDJSONEncoder(text).append(reading, directory: fleet.directory)
-            var fields = [("device", quoted(fleet.directory.deviceName(ofSeries: reading.series)))]
+            var fields = [("device", spelling(fleet.directory.deviceName(ofSeries: reading.series)).json)]
             if traits.isInterval {
                 fields.append(("kind", "\"interval\""))
-                fields.append(("start", quoted(time(reading.at - reading.span))))
+                fields.append(("start", "\"\(time(reading.at - reading.span))\""))
             }
-            fields.append((traits.isInterval ? "end" : "readAt", quoted(time(reading.at))))
-            fields.append(("value", quoted(value(reading))))
-            fields.append(("register", quoted(fleet.directory.registerName(ofSeries: reading.series))))
-            fields.append(("unit", quoted(traits.unit.symbol)))
-            if traits.quality != .measured { fields.append(("quality", quoted(traits.quality.name))) }
+            fields.append((traits.isInterval ? "end" : "readAt", "\"\(time(reading.at))\""))
+            fields.append(("value", "\"\(value(reading))\""))
+            fields.append(("register", spelling(fleet.directory.registerName(ofSeries: reading.series)).json))
+            fields.append(("unit", "\"\(traits.unit.symbol)\""))
+            if traits.quality != .measured { fields.append(("quality", "\"\(traits.quality.name)\"")) }
             if reading.receivedAt != ReadingDraft.absentInstant {
-                fields.append(("receivedAt", quoted(time(reading.receivedAt))))
+                fields.append(("receivedAt", "\"\(time(reading.receivedAt))\""))
             }
             expected += "{" + fields.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}\n"
         }
@@ -106,8 +100,8 @@ import Testing
             let traits = reading.traits
             CSVEncoder(text).append(reading, directory: fleet.directory)
             let fields = [
-                fleet.directory.deviceName(ofSeries: reading.series),
-                fleet.directory.registerName(ofSeries: reading.series),
+                spelling(fleet.directory.deviceName(ofSeries: reading.series)).csv,
+                spelling(fleet.directory.registerName(ofSeries: reading.series)).csv,
                 traits.isInterval ? "interval" : "",
                 traits.isInterval ? "" : time(reading.at),
                 traits.isInterval ? time(reading.at - reading.span) : "",
@@ -115,11 +109,7 @@ import Testing
                 value(reading), traits.unit.symbol, traits.quality.name,
                 reading.receivedAt == ReadingDraft.absentInstant ? "" : time(reading.receivedAt),
             ]
-            let cells = fields.map { field in
-                let isSpecial = field.unicodeScalars.contains { ",\"\n\r".unicodeScalars.contains($0) }
-                return isSpecial ? "\"\(field.replacing("\"", with: "\"\""))\"" : field
-            }
-            expected += cells.joined(separator: ",") + "\n"
+            expected += fields.joined(separator: ",") + "\n"
         }
         #expect(String(decoding: text.bytes, as: UTF8.self) == expected, "seed \(seed)")
     }
