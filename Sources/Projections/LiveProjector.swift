@@ -7,10 +7,8 @@ import Threading
 
 /// The one thread that keeps the views at the log while it grows: reads what became durable, folds it, commits.
 ///
-/// What it lags behind lies in the log and costs no memory. It commits at most every `pace`, or as long as the last
-/// commit took (twice as long where that was long), whichever is longer; sooner where a push was requested or somebody
-/// waits, but not before `shortPace`, or half the last commit's time; and once nothing more came for `quietTime`, for
-/// then nobody needs the processor.
+/// What it lags behind lies in the log and costs no memory. `CommitPace` says when it commits; once nothing more came
+/// for a moment it does so at once, for then nobody needs the processor.
 ///
 /// Now and then it keeps its fold beside the views, and begins from there: a start folds no more than what came since.
 ///
@@ -18,24 +16,8 @@ import Threading
 /// checkpoint says; after `failure` nothing is folded.
 // Safety: what can change is behind `condition` or atomic; the rest is the thread's own.
 package final class LiveProjector: @unchecked Sendable {
-    /// How often the views are written under load.
-    package static let pace = Duration.milliseconds(200)
-    /// How soon after a commit the next may follow where a push was requested.
-    package static let shortPace = Duration.milliseconds(20)
-    /// How long nothing must have come for what is folded to be committed at once.
-    package static let quietTime = Duration.milliseconds(250)
-    /// A commit that takes longer leaves the processor to others for twice its time.
-    package static let longCommit = Duration.milliseconds(500)
-    /// How often they are written while the fold is far behind the log, which costs less in all.
-    package static let farPace = Duration.seconds(5)
-    /// How far behind, in events, that is.
-    private static let farCount: UInt64 = 1 << 21
-    /// Events that are folded before it is looked again whether to commit.
-    private static let stepCount: UInt64 = 131_072
-    /// The same while it is far behind: so many gathers that most are folded while the next is read.
-    private static let farStepCount = UInt64(ReadingGather.usualCapacity) * 4
-    /// The same at a start, when nothing is committed.
-    private static let loadStepCount = farStepCount * 4
+    /// Events that are folded at a time at a start, when nothing is committed.
+    private static let loadStepCount = CommitPace.catchingUpStepCount * 4
 
     private struct Waiter {
         var id: UInt64
@@ -320,35 +302,24 @@ package final class LiveProjector: @unchecked Sendable {
 
     private func follow() throws {
         guard projector.position >= committed else { return }
-        var lastCommitEnd = ContinuousClock.now
-        var pause = LiveProjector.pace
-        var urgentPause = LiveProjector.shortPace
-        var lastHead = projector.position.rawValue
-        var lastAdvance = ContinuousClock.now
+        var pace = CommitPace(folded: projector.position, now: .now)
         while true {
             let isBehind = projector.position > committed
-            let (durable, hasWaiters) = condition.withLock { (self.head.rawValue, !waiters.isEmpty) }
-            let isUrgent = !jobsToTell.isEmpty || hasWaiters
-            if durable > lastHead { (lastHead, lastAdvance) = (durable, .now) }
-            let paced = lastCommitEnd + (isFar(durable) ? LiveProjector.farPace : isUrgent ? urgentPause : pause)
-            let isLevel = projector.position.rawValue >= durable
-            let quiet = max(lastAdvance + LiveProjector.quietTime, lastCommitEnd + LiveProjector.pace)
-            let due = isLevel ? min(paced, quiet) : paced
+            let (durable, hasWaiters) = condition.withLock { (self.head, !waiters.isEmpty) }
+            pace.saw(head: durable, folded: projector.position, at: .now)
+            let due = pace.due(folded: projector.position, isUrgent: !jobsToTell.isEmpty || hasWaiters)
             let (works, head, isStopping) = next(until: isBehind ? due : nil)
             if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
             for work in works { work.body(self) }
             if head > projector.position {
-                let count = isFar(head.rawValue) ? LiveProjector.farStepCount : LiveProjector.stepCount
-                try fold(through: head, atMost: count) { !self.isOverdue }
+                try fold(through: head, atMost: pace.nextStepCount) { !self.isOverdue }
+                pace.stepped(to: projector.position, of: head)
             }
             let isLast = isStopping && (projector.position >= head || isOverdue)
             let now = ContinuousClock.now
             if projector.position > committed, isLast || now >= due {
                 try commit()
-                lastCommitEnd = .now
-                let duration = lastCommitEnd - now
-                urgentPause = max(LiveProjector.shortPace, duration / 2)
-                pause = max(LiveProjector.pace, duration > LiveProjector.longCommit ? duration * 2 : duration)
+                pace.committed(from: now, to: .now)
             }
             if isLast {
                 snapshots?.keep(projector, directory, .end(by: condition.withLock { stopDeadline }))
@@ -356,9 +327,6 @@ package final class LiveProjector: @unchecked Sendable {
             }
         }
     }
-
-    /// Whether the fold is far behind a position.
-    private func isFar(_ head: UInt64) -> Bool { head > projector.position.rawValue + LiveProjector.farCount }
 
     /// Waits for something to do, at the longest until `due`.
     private func next(

@@ -1,0 +1,77 @@
+import MeterModel
+import RecordLog
+
+/// When a live projector writes what it has folded, and how much it folds at a time.
+///
+/// A commit costs by the rows it touches: of a device about as much for one new reading as for twenty. So views are
+/// written often while they keep up; once the fold is far behind the log it first folds until it has caught up, and
+/// writes meanwhile no more often than every `catchingUp`.
+///
+/// Invariants: `isCatchingUp` from when the fold was found far behind until it has reached a head of the log that was
+/// known before it began its last step.
+struct CommitPace {
+    /// How often views are written under load.
+    static let usual = Duration.milliseconds(200)
+    /// How soon after a commit the next may follow where a push was requested or somebody waits.
+    static let urgent = Duration.milliseconds(20)
+    /// How long nothing must have come for what is folded to be written at once.
+    static let quiet = Duration.milliseconds(250)
+    /// A commit that takes longer leaves the processor to others for twice its time.
+    static let longCommit = Duration.milliseconds(500)
+    /// How often they are written while the fold catches up.
+    static let catchingUp = Duration.seconds(5)
+    /// Events that are folded before it is looked again whether to write.
+    static let stepCount: UInt64 = 131_072
+    /// How far behind, in events, it must be to catch up first.
+    static let farCount = 2 * stepCount
+    /// The same while it catches up: so many gathers that most are folded while the next is read.
+    static let catchingUpStepCount = UInt64(ReadingGather.usualCapacity) * 4
+
+    private(set) var isCatchingUp = false
+    private var head: UInt64
+    private var headMovedAt: ContinuousClock.Instant
+    private var lastCommitEnd: ContinuousClock.Instant
+    private var pause = CommitPace.usual
+    private var urgentPause = CommitPace.urgent
+
+    /// Of a fold that is where the views are.
+    init(folded: Position, now: ContinuousClock.Instant) {
+        head = folded.rawValue
+        headMovedAt = now
+        lastCommitEnd = now
+    }
+
+    /// Notes up to where the log is durable.
+    mutating func saw(head: Position, folded: Position, at now: ContinuousClock.Instant) {
+        if head.rawValue > self.head { (self.head, headMovedAt) = (head.rawValue, now) }
+        if head.rawValue > folded.rawValue + CommitPace.farCount { isCatchingUp = true }
+    }
+
+    /// Notes that a step has ended.
+    ///
+    /// `head`: of the log, when it began.
+    mutating func stepped(to folded: Position, of head: Position) {
+        if folded >= head { isCatchingUp = false }
+    }
+
+    /// Notes that views were written.
+    mutating func committed(from start: ContinuousClock.Instant, to end: ContinuousClock.Instant) {
+        lastCommitEnd = end
+        let duration = end - start
+        urgentPause = max(CommitPace.urgent, duration / 2)
+        pause = max(CommitPace.usual, duration > CommitPace.longCommit ? duration * 2 : duration)
+    }
+
+    /// Events of the next step.
+    var nextStepCount: UInt64 { isCatchingUp ? CommitPace.catchingUpStepCount : CommitPace.stepCount }
+
+    /// When views are to be written next, if something is folded that they do not show.
+    ///
+    /// `isUrgent`: whether a push was requested or somebody waits for them.
+    func due(folded: Position, isUrgent: Bool) -> ContinuousClock.Instant {
+        if isCatchingUp { return lastCommitEnd + CommitPace.catchingUp }
+        let paced = lastCommitEnd + (isUrgent ? urgentPause : pause)
+        guard folded.rawValue >= head else { return paced }
+        return min(paced, max(headMovedAt + CommitPace.quiet, lastCommitEnd + CommitPace.usual))
+    }
+}
