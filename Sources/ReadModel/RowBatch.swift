@@ -55,6 +55,12 @@ final class RowBatch {
             capacity *= 2
         }
 
+        /// Whether the first value of a row is one of these.
+        fileprivate func hasKey(in keys: Range<Int64>) -> Bool {
+            guard rowCount > 0 else { return false }
+            return stride(from: 0, to: count, by: count / rowCount).contains { keys.contains(start[$0].value) }
+        }
+
         fileprivate mutating func removeAll() {
             count = 0
             rowCount = 0
@@ -94,12 +100,16 @@ final class RowBatch {
         count = 0
     }
 
-    /// Whether a row may join these. A deletion comes before all that is put, so it must find nothing among these that
-    /// it means; `key` is the least first value of what it deletes.
-    @inline(__always)
-    func mayTake(_ statement: WriterStatement, key: Int64) -> Bool {
-        guard let put = statement.deletesWhatIsPutBy else { return true }
-        return streams[put.rawValue].greatestKey < key
+    /// Whether a deletion may join these: it comes before all that is put, so it must find nothing among these that it
+    /// means.
+    ///
+    /// `keys`: those of what it deletes, as first values of rows.
+    func mayTake(_ deletion: WriterStatement, of keys: Range<Int64>) -> Bool {
+        guard let put = deletion.deletesWhatIsPutBy else { preconditionFailure("\(deletion) deletes nothing") }
+        let stream = streams[put.rawValue]
+        if stream.greatestKey < keys.lowerBound { return true }
+        // Series come in another order than their devices do.
+        return !stream.hasKey(in: keys)
     }
 
     /// Begins a row; its values follow, each with a call of `add`. `key` is the first of them.

@@ -8,28 +8,50 @@ internal import Threading
 final class RowQueue: @unchecked Sendable {
     /// Nil: another queue takes them.
     private let state: WriterState?
-    private var filling = RowBatch()
+    private var filling = RowBatch() {
+        didSet { fillingBatch = Unmanaged.passUnretained(filling) }
+    }
+    /// `filling`, to which nobody counts a reference for each row.
+    private var fillingBatch: Unmanaged<RowBatch>
     private var draining = RowBatch()
     private let thread = SideThread(name: "rows")
     private var error: (any Error)?
     /// While tables of new views are written as pages, by statement: the greatest key put.
     private var bulkKeys: [Int64?]?
 
-    init(_ state: WriterState) { self.state = state }
+    convenience init(_ state: WriterState) { self.init(state: state) }
 
     /// Gathers rows for another queue, as many as may come.
-    init() { state = nil }
+    convenience init() { self.init(state: nil) }
 
-    /// Begins a row, to which the caller adds its values before it comes again.
+    private init(state: WriterState?) {
+        self.state = state
+        fillingBatch = Unmanaged.passUnretained(filling)
+    }
+
+    /// Puts a row.
     ///
-    /// `key`: of a row of a table with an integer key or of its deletion, the first value.
+    /// - Parameters:
+    ///   - statement: one that puts a row, or another that is run once for what is bound to it.
+    ///   - key: of a table with an integer key, the first value.
+    ///   - values: adds what is bound to it.
     /// - Throws: what an earlier row met.
     @inline(__always)
-    func row(_ statement: WriterStatement, key: Int64 = 0) throws -> RowBatch {
+    func put(_ statement: WriterStatement, key: Int64 = 0, _ values: (RowBatch) -> Void) throws {
         if bulkKeys != nil { try checkBulk(statement, key: key) }
-        if filling.isFull && state != nil || !filling.mayTake(statement, key: key) { try handOver() }
-        filling.begin(statement, key: key)
-        return filling
+        if fillingBatch._withUnsafeGuaranteedRef({ $0.isFull }) && state != nil { try handOver() }
+        fillingBatch._withUnsafeGuaranteedRef {
+            $0.begin(statement, key: key)
+            values($0)
+        }
+    }
+
+    /// Deletes rows, in the same way.
+    ///
+    /// `keys`: those of what it deletes, as first values of rows.
+    func delete(_ statement: WriterStatement, of keys: Range<Int64>, _ values: (RowBatch) -> Void) throws {
+        if !filling.mayTake(statement, of: keys) { try handOver() }
+        try put(statement, key: keys.lowerBound, values)
     }
 
     /// Runs one statement after all before it.
@@ -39,7 +61,7 @@ final class RowQueue: @unchecked Sendable {
     /// - Throws: what it or an earlier row met.
     func run(_ statement: WriterStatement, _ values: (RowBatch) -> Void) throws -> Int {
         _ = try drain()
-        values(try row(statement))
+        try put(statement, values)
         return try drain().changeCount
     }
 

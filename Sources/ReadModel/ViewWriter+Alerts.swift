@@ -3,16 +3,17 @@ package import MeterModel
 extension ViewWriter {
     /// Inserts an episode, or updates the one of the same device, rule and number.
     package func putEpisode(_ episode: EpisodeRow) throws {
-        let row = try rows.row(.putEpisode)
-        row.add(Int64(episode.deviceID))
-        row.add(episode.rule)
-        row.add(episode.episode)
-        row.add(Int64(episode.position.rawValue))
-        row.add(episode.crossedAt?.milliseconds)
-        row.add(episode.balanceBefore)
-        row.add(episode.balanceAfter)
-        row.add(episode.cleared?.at?.milliseconds)
-        row.add(episode.cleared.map { Int64($0.position.rawValue) })
+        try rows.put(.putEpisode) { row in
+            row.add(Int64(episode.deviceID))
+            row.add(episode.rule)
+            row.add(episode.episode)
+            row.add(Int64(episode.position.rawValue))
+            row.add(episode.crossedAt?.milliseconds)
+            row.add(episode.balanceBefore)
+            row.add(episode.balanceAfter)
+            row.add(episode.cleared?.at?.milliseconds)
+            row.add(episode.cleared.map { Int64($0.position.rawValue) })
+        }
     }
 
     /// Closes an open episode.
@@ -33,21 +34,22 @@ extension ViewWriter {
 
     /// Inserts a push job into the outbox, or updates the one of the same id.
     package func putPushJob(_ job: PushJobRow) throws {
-        let row = try rows.row(.putPushJob)
-        row.add(job.job)
-        row.add(Int64(job.deviceID))
-        row.add(job.rule)
-        row.add(job.episode)
-        row.add(job.kind)
-        row.add(job.requestedAt.milliseconds)
-        row.add(Int64(job.requestedPosition.rawValue))
-        row.add(job.requestedEventTime?.milliseconds)
-        row.add(job.staleAfterMilliseconds)
-        row.add(job.state.rawValue)
-        row.add(job.attempts)
-        row.add(job.lastOutcome)
-        row.add(job.outcomeAt?.milliseconds)
-        row.add(job.outcomePosition.map { Int64($0.rawValue) })
+        try rows.put(.putPushJob) { row in
+            row.add(job.job)
+            row.add(Int64(job.deviceID))
+            row.add(job.rule)
+            row.add(job.episode)
+            row.add(job.kind)
+            row.add(job.requestedAt.milliseconds)
+            row.add(Int64(job.requestedPosition.rawValue))
+            row.add(job.requestedEventTime?.milliseconds)
+            row.add(job.staleAfterMilliseconds)
+            row.add(job.state.rawValue)
+            row.add(job.attempts)
+            row.add(job.lastOutcome)
+            row.add(job.outcomeAt?.milliseconds)
+            row.add(job.outcomePosition.map { Int64($0.rawValue) })
+        }
     }
 
     /// Takes an outcome of the log into its job, as `PushJobRow.apply` does.
@@ -72,10 +74,12 @@ extension ViewWriter {
         to: Int64 = .max,
         _ anomalies: [AnomalyRow]
     ) throws {
-        let deletion = try rows.row(.deleteAnomalies, key: Int64(series))
-        deletion.add(Int64(series))
-        deletion.add(from)
-        deletion.add(to)
+        let key = Int64(series)
+        try rows.delete(.deleteAnomalies, of: key..<key + 1) { deletion in
+            deletion.add(key)
+            deletion.add(from)
+            deletion.add(to)
+        }
         var previous: AnomalyRow?
         var ordinal: Int64 = 0
         for anomaly in anomalies.sorted(by: anomalyOrder) {
@@ -83,14 +87,15 @@ extension ViewWriter {
             precondition(from <= at && at < to, "an anomaly lies outside its span")
             ordinal = previous.map { isSameKey($0, anomaly) } == true ? ordinal + 1 : 0
             previous = anomaly
-            let row = try rows.row(.putAnomaly, key: Int64(series))
-            row.add(Int64(series))
-            row.add(at)
-            row.add(anomaly.kind.rawValue)
-            row.add(Int64(anomaly.position.rawValue))
-            row.add(ordinal)
-            row.add(anomaly.detail)
-            row.add(anomaly.open ? 1 : 0)
+            try rows.put(.putAnomaly, key: Int64(series)) { row in
+                row.add(Int64(series))
+                row.add(at)
+                row.add(anomaly.kind.rawValue)
+                row.add(Int64(anomaly.position.rawValue))
+                row.add(ordinal)
+                row.add(anomaly.detail)
+                row.add(anomaly.open ? 1 : 0)
+            }
         }
     }
 

@@ -21,9 +21,10 @@ extension ViewWriter {
     ) throws {
         guard hoursAreOn else { return }
         let id = BucketKey.id(series: series, startMilliseconds: start)
-        let row = try rows.row(.putHour, key: id)
-        row.add(id)
-        add(end - start, quantity, estimated, complete, to: row)
+        try rows.put(.putHour, key: id) { row in
+            row.add(id)
+            add(end - start, quantity, estimated, complete, to: row)
+        }
     }
 
     /// Inserts or replaces the row of a local day; parameters as in `putHour`.
@@ -37,10 +38,11 @@ extension ViewWriter {
         complete: Bool
     ) throws {
         let id = BucketKey.id(series: series, startMilliseconds: start)
-        let row = try rows.row(.putDay, key: id)
-        row.add(id)
-        row.add { $0.append(day: day) }
-        add(end - start, quantity, estimated, complete, to: row)
+        try rows.put(.putDay, key: id) { row in
+            row.add(id)
+            row.add { $0.append(day: day) }
+            add(end - start, quantity, estimated, complete, to: row)
+        }
     }
 
     /// Inserts or replaces the row of a local month, named by any of its days; parameters as in `putHour`.
@@ -54,10 +56,11 @@ extension ViewWriter {
         complete: Bool
     ) throws {
         let id = BucketKey.id(series: series, startMilliseconds: start)
-        let row = try rows.row(.putMonth, key: id)
-        row.add(id)
-        row.add { $0.append(month: month) }
-        add(end - start, quantity, estimated, complete, to: row)
+        try rows.put(.putMonth, key: id) { row in
+            row.add(id)
+            row.add { $0.append(month: month) }
+            add(end - start, quantity, estimated, complete, to: row)
+        }
     }
 
     private func add(
@@ -91,8 +94,9 @@ extension ViewWriter {
 
     private func deleteBuckets(_ name: WriterStatement, _ series: UInt32, _ from: Int64, _ to: Int64) throws {
         let keys = BucketKey.range(series: series, from: from, to: to)
-        let row = try rows.row(name, key: keys.lowerBound)
-        row.add(keys.lowerBound)
-        row.add(keys.upperBound)
+        try rows.delete(name, of: keys) { row in
+            row.add(keys.lowerBound)
+            row.add(keys.upperBound)
+        }
     }
 }

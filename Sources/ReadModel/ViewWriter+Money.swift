@@ -3,21 +3,23 @@ package import MeterModel
 extension ViewWriter {
     /// Inserts or replaces a device's balance.
     package func putBalance(_ balance: BalanceRow) throws {
-        let row = try rows.row(.putBalance, key: Int64(balance.deviceID))
         let digits = balance.currency.minorDigits
-        row.add(Int64(balance.deviceID))
-        row.add(balance.currency.code)
-        row.add(balance.balance.roundedText(minorDigits: digits))
-        row.add(milli: balance.balance.roundedMinorUnits(minorDigits: digits))
-        row.add(balance.balance)
-        row.add(balance.charges)
-        row.add(balance.topUps)
-        row.add(balance.asOf?.milliseconds)
+        try rows.put(.putBalance, key: Int64(balance.deviceID)) { row in
+            row.add(Int64(balance.deviceID))
+            row.add(balance.currency.code)
+            row.add(balance.balance.roundedText(minorDigits: digits))
+            row.add(milli: balance.balance.roundedMinorUnits(minorDigits: digits))
+            row.add(balance.balance)
+            row.add(balance.charges)
+            row.add(balance.topUps)
+            row.add(balance.asOf?.milliseconds)
+        }
     }
 
     /// Deletes a device's balance, if there is one.
     package func removeBalance(device: UInt32) throws {
-        try rows.row(.removeBalance, key: Int64(device)).add(Int64(device))
+        let key = Int64(device)
+        try rows.delete(.removeBalance, of: key..<key + 1) { $0.add(key) }
     }
 
     /// Puts `lines` in place of a device's ledger of the local days `[from, to)`; nil is no bound.
@@ -35,9 +37,10 @@ extension ViewWriter {
     ) throws {
         let keys = LedgerKey.range(device: device, from: from, to: to)
         if !isFirst {
-            let deletion = try rows.row(.deleteLedger, key: keys.lowerBound)
-            deletion.add(keys.lowerBound)
-            deletion.add(keys.upperBound)
+            try rows.delete(.deleteLedger, of: keys) { deletion in
+                deletion.add(keys.lowerBound)
+                deletion.add(keys.upperBound)
+            }
         }
         var day: LocalDate?
         var ordinal = 0
@@ -54,19 +57,20 @@ extension ViewWriter {
     }
 
     private func insert(_ line: LedgerLine, id: Int64, device: UInt32) throws {
-        let row = try rows.row(.putLedger, key: id)
-        row.add(id)
-        row.add(Int64(device))
-        row.add { $0.append(day: line.day) }
-        row.add(line.kind.rawValue)
-        row.add(line.period)
-        if let quantity = line.quantityMilli { row.add(milli: quantity) } else { row.addNull() }
-        if let price = line.price {
-            row.add { $0.append(decimal: price.coefficient, fractionDigits: price.fractionDigits) }
-        } else {
-            row.addNull()
+        try rows.put(.putLedger, key: id) { row in
+            row.add(id)
+            row.add(Int64(device))
+            row.add { $0.append(day: line.day) }
+            row.add(line.kind.rawValue)
+            row.add(line.period)
+            if let quantity = line.quantityMilli { row.add(milli: quantity) } else { row.addNull() }
+            if let price = line.price {
+                row.add { $0.append(decimal: price.coefficient, fractionDigits: price.fractionDigits) }
+            } else {
+                row.addNull()
+            }
+            row.add(line.amount)
         }
-        row.add(line.amount)
     }
 
     /// The order of output: day, kind, period, texts by their bytes and none first.

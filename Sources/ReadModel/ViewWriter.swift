@@ -56,15 +56,17 @@ package final class ViewWriter {
     }
 
     func setMeta(_ key: ViewMeta.Key, _ value: Int64) throws {
-        let row = try rows.row(.setMeta)
-        row.add(key.rawValue)
-        row.add(value)
+        try rows.put(.setMeta) { row in
+            row.add(key.rawValue)
+            row.add(value)
+        }
     }
 
     func setMeta(_ key: ViewMeta.Key, _ value: String) throws {
-        let row = try rows.row(.setMeta)
-        row.add(key.rawValue)
-        row.add(value)
+        try rows.put(.setMeta) { row in
+            row.add(key.rawValue)
+            row.add(value)
+        }
     }
 
     // MARK: Devices and series
@@ -72,27 +74,29 @@ package final class ViewWriter {
     /// Inserts a device, or updates all but its name.
     package func putDevice(_ device: DeviceRow) throws {
         precondition(device.deviceID < 1 << 29, "device out of range")
-        let row = try rows.row(.putDevice, key: Int64(device.deviceID))
-        row.add(Int64(device.deviceID))
-        row.add(device.device)
-        row.add(device.utility?.name)
-        row.add(device.unit?.symbol)
-        row.add(device.dimension?.shownUnit.symbol)
-        row.add(device.timezone)
-        row.add(device.tariff)
-        row.add(device.account)
-        row.add(device.readings)
-        row.add(device.duplicates)
-        row.add(device.firstReadAt?.milliseconds)
-        row.add(device.lastReadAt?.milliseconds)
-        row.add(device.lastValueMilli)
+        try rows.put(.putDevice, key: Int64(device.deviceID)) { row in
+            row.add(Int64(device.deviceID))
+            row.add(device.device)
+            row.add(device.utility?.name)
+            row.add(device.unit?.symbol)
+            row.add(device.dimension?.shownUnit.symbol)
+            row.add(device.timezone)
+            row.add(device.tariff)
+            row.add(device.account)
+            row.add(device.readings)
+            row.add(device.duplicates)
+            row.add(device.firstReadAt?.milliseconds)
+            row.add(device.lastReadAt?.milliseconds)
+            row.add(device.lastValueMilli)
+        }
     }
 
     /// Inserts a series; one that is there stays as it is.
     package func putSeries(_ series: UInt32, device: UInt32, register: String) throws {
-        let row = try rows.row(.putSeries, key: Int64(series))
-        row.add(Int64(series))
-        row.add(Int64(device))
-        row.add(register)
+        try rows.put(.putSeries, key: Int64(series)) { row in
+            row.add(Int64(series))
+            row.add(Int64(device))
+            row.add(register)
+        }
     }
 }

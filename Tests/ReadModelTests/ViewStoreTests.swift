@@ -175,6 +175,49 @@ import Testing
         #expect(try select(store, sql) == ["4|9"])
     }
 
+    @Test func `deletions meet what was put before them, in whatever order devices come`() throws {
+        /// One step: a device's ledger of some days, and hours of a series, replaced by others.
+        func replace(_ step: Int64, in writer: ViewWriter) throws {
+            let device = UInt32(step * 7919 % 97)
+            let lines = (0..<step % 4).map {
+                LedgerLine(day: LocalDate(dayNumber: Int32($0)), kind: .energy, amount: Money(units: Int128(step + 1)))
+            }
+            let end = LocalDate(dayNumber: Int32(step % 3 + 4))
+            try writer.replaceLedgerDays(device: device, from: LocalDate(dayNumber: 0), to: end, lines: lines)
+            try writer.deleteHours(series: device, fromStart: step % 5 * Milliseconds.hour)
+            for hour in step % 5..<step % 5 + 3 {
+                try writer.putHour(
+                    series: device,
+                    start: hour * Milliseconds.hour,
+                    end: (hour + 1) * Milliseconds.hour,
+                    quantity: Int128(step),
+                    estimated: 0,
+                    complete: true
+                )
+            }
+            if step % 11 == 0 { try writer.removeBalance(device: device) }
+            let balance = BalanceRow(
+                deviceID: device,
+                currency: currency("EUR"),
+                charges: Money(units: Int128(step)),
+                topUps: .zero,
+                asOf: nil
+            )
+            if step % 5 > 0 { try writer.putBalance(balance) }
+        }
+        let steps: Range<Int64> = 0..<3000
+        let (together, apart) = (try ViewStore.inMemory(), try ViewStore.inMemory())
+        try together.transaction { writer in
+            for step in steps { try replace(step, in: writer) }
+        }
+        for step in steps { try apart.transaction { try replace(step, in: $0) } }
+        for table in ["ledger", "consumption_hour", "balance"] {
+            let rows = try select(together, "SELECT * FROM \(table)")
+            #expect(!rows.isEmpty)
+            #expect(try rows == select(apart, "SELECT * FROM \(table)"), "\(table)")
+        }
+    }
+
     @Test func `readers see the last commit while a transaction is under way`() throws {
         let directory = try TemporaryDirectory()
         let store = try ViewStore.open(path: directory.views)
