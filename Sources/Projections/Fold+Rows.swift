@@ -3,16 +3,26 @@ import MeterModel
 package import ReadModel
 
 extension Fold {
-    /// Writes every row that differs from what was written last, in a fixed order: series and devices ascending.
+    /// Writes every row that differs from what was written last, in a fixed order: of each table series or devices
+    /// ascending.
     ///
     /// Whoever calls this sets the checkpoint in the same transaction, and then calls `markWritten`.
     package func writeRows(to writer: ViewWriter) throws {
         let queued = queuedRows()
-        try writeDevices(queued.devices[...], to: writer)
         try writeNewSeries(writtenSeriesCount..<series.count, to: writer)
-        try writeSeries(queued.series[...], to: writer)
+        // Some of each in turn: what SQLite takes longest for is a device, what we do, a series.
+        var (devices, series) = (queued.devices[...], queued.series[...])
+        while !devices.isEmpty || !series.isEmpty {
+            try writeDevices(devices.prefix(Fold.pieceCount), to: writer)
+            try writeSeries(series.prefix(Fold.pieceCount), to: writer)
+            devices = devices.dropFirst(Fold.pieceCount)
+            series = series.dropFirst(Fold.pieceCount)
+        }
         try writeJobs(to: writer)
     }
+
+    /// How many devices and series are written in turn.
+    private static let pieceCount = 256
 
     /// Devices and series whose rows differ from what was written last, ascending.
     struct QueuedRows {
@@ -27,7 +37,7 @@ extension Fold {
     }
 
     func writeDevices(_ some: ArraySlice<UInt32>, to writer: ViewWriter) throws {
-        for device in some { try writeDevice(devices[Int(device)], to: writer) }
+        try forEach(ofDevices: some) { try writeDevice($0, to: writer) }
     }
 
     /// Writes what series are called that were never written, by number.
@@ -46,7 +56,7 @@ extension Fold {
     }
 
     func writeSeries(_ some: ArraySlice<UInt32>, to writer: ViewWriter) throws {
-        for index in some { try writeSeries(index, to: writer) }
+        try forEach(ofSeries: some) { try writeSeries($0, to: writer) }
     }
 
     func writeJobs(to writer: ViewWriter) throws {

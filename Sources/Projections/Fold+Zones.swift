@@ -18,4 +18,22 @@ extension Fold {
             ZoneInUse(rules: rules, lastTurnedAt: turnedDays[name].map(Instant.init(milliseconds:)))
         }
     }
+
+    /// The device's clock (semantics, section 5), UTC milliseconds.
+    func clock(of device: DeviceFold) -> Int64? {
+        clock(of: device, readAt: device.billingSeries.flatMap { series[Int($0)].latestAt })
+    }
+
+    func clock(of device: DeviceFold, readAt: Int64?) -> Int64? {
+        if let asOf { return asOf.milliseconds }
+        guard !turnedDays.isEmpty, let turned = turnedDay(in: device.zone.name) else { return readAt }
+        return readAt.map { max($0, turned) } ?? turned
+    }
+
+    private func turnedDay(in zone: String) -> Int64? {
+        if let turnedDay, turnedDay.zone == zone { return turnedDay.at }
+        let at = turnedDays[ByteName(zone)]
+        turnedDay = (zone, at)
+        return at
+    }
 }

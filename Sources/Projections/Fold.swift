@@ -33,7 +33,11 @@ package final class Fold {
     /// Schedules that devices share, made from `tariffs` as they are now.
     var schedules: [ScheduleKey: RateSchedule] = [:]
     /// The latest midnight that was told of each zone, by its name.
-    var turnedDays: [ByteName: Int64] = [:]
+    var turnedDays: [ByteName: Int64] = [:] {
+        didSet { turnedDay = nil }
+    }
+    /// That of the zone asked for last: devices that follow each other are mostly in one.
+    var turnedDay: (zone: String, at: Int64?)?
     /// Facts with a later time of their own do not count, and every clock reads this (semantics, section 8).
     let asOf: Instant?
     let supposition: Supposition?
@@ -389,17 +393,6 @@ package final class Fold {
     /// The latest standing reading of a device's billing series, held ones and exchanges too.
     func latestReadAt(of device: DeviceFold) -> Instant? {
         device.billingSeries.flatMap { series[Int($0)].latestAt }.map(Instant.init(milliseconds:))
-    }
-
-    /// The device's clock (semantics, section 5), UTC milliseconds.
-    func clock(of device: DeviceFold) -> Int64? {
-        clock(of: device, readAt: device.billingSeries.flatMap { series[Int($0)].latestAt })
-    }
-
-    private func clock(of device: DeviceFold, readAt: Int64?) -> Int64? {
-        if let asOf { return asOf.milliseconds }
-        guard !turnedDays.isEmpty, let turned = turnedDays[ByteName(device.zone.name)] else { return readAt }
-        return readAt.map { max($0, turned) } ?? turned
     }
 
     /// Days behind a change, up to the end of the tier period, whose place in the tiers moved.

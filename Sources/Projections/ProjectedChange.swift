@@ -69,18 +69,21 @@ extension Fold {
 
     /// The balances that differ from what this said last, of the devices whose rows are to be written.
     func takeChangedBalances() -> [BalanceChange] {
-        queuedDevices.sorted().compactMap { index in
-            let device = devices[Int(index)]
+        var changes: [BalanceChange] = []
+        forEach(ofDevices: queuedDevices.sorted()[...]) { device in
             guard device.hasBalance, let currency = device.currency, let balance = device.exactBalance(),
                 balance != device.toldBalance
-            else { return nil }
+            else { return }
             device.toldBalance = balance
-            return BalanceChange(
-                device: device.name,
-                currency: currency,
-                balance: balance,
-                asOf: clock(of: device).map(Instant.init(milliseconds:))
+            changes.append(
+                BalanceChange(
+                    device: device.name,
+                    currency: currency,
+                    balance: balance,
+                    asOf: clock(of: device).map(Instant.init(milliseconds:))
+                )
             )
         }
+        return changes
     }
 }

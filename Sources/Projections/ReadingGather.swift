@@ -179,10 +179,8 @@ final class ReadingGather {
                     runPositions.removeAll(keepingCapacity: true)
                     if start + ReadingGather.stateAhead < keys.count {
                         let key = keys[start + ReadingGather.stateAhead]
-                        fold.fetchAhead(
-                            device: DeviceOrder.device(of: key),
-                            series: readings[DeviceOrder.place(of: key)].series
-                        )
+                        fold.fetchAhead(device: DeviceOrder.device(of: key))
+                        fold.fetchAhead(series: readings[DeviceOrder.place(of: key)].series)
                     }
                     while start < keys.count, DeviceOrder.device(of: keys[start]) == device {
                         let place = DeviceOrder.place(of: keys[start])
@@ -204,25 +202,5 @@ final class ReadingGather {
                 }
             }
         }
-    }
-}
-
-extension Fold {
-    /// Cache lines of a device's own state and of a series'.
-    private static let deviceLineCount = 10
-    private static let seriesLineCount = 7
-
-    /// Has the state of a device and a series fetched from memory, for their readings come soon.
-    /// - Precondition: both are known.
-    @inline(__always)
-    func fetchAhead(device: UInt32, series: UInt32) {
-        func fetch(_ objects: UnsafeRawBufferPointer, _ index: UInt32, lineCount: Int) {
-            // The object is not touched: counting a reference to it would wait for it.
-            let size = MemoryLayout<UnsafeRawPointer>.size
-            let object = objects.load(fromByteOffset: Int(index) * size, as: UnsafeRawPointer.self)
-            for line in 0..<lineCount { meterfold_prefetch(object + line * 64) }
-        }
-        devices.withUnsafeBytes { fetch($0, device, lineCount: Fold.deviceLineCount) }
-        self.series.withUnsafeBytes { fetch($0, series, lineCount: Fold.seriesLineCount) }
     }
 }

@@ -230,6 +230,7 @@ struct RegisterSeries {
     }
 
     /// Hands over the intervals that overlap `(start, end)`, in order.
+    @inline(__always)
     func forEachInterval(from start: Int64, to end: Int64, _ body: (MeteredInterval) -> Void) {
         guard !entries.isEmpty else { return }
         var before = entries[baseline(upTo: lowerBound(at: start + 1) - 1) ?? 0]

@@ -220,6 +220,7 @@ final class SeriesFold {
     var latestAt: Int64? { kind == .interval ? intervals.latest?.end : register.entries.last?.at }
 
     /// Hands over the intervals that overlap `(start, end)`, in order.
+    @inline(__always)
     func forEachInterval(from start: Int64, to end: Int64, _ body: (MeteredInterval) -> Void) {
         if kind == .interval {
             intervals.forEachInterval(from: start, to: end, register.segments, body)

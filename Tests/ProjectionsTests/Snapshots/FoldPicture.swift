@@ -15,7 +15,7 @@ struct FoldPicture {
         // While one event is applied.
         "Fold.change", "Fold.recordedTimes", "RegisterSeries.stack", "RegisterSeries.decided",
         // At hand, and made anew where they are not.
-        "Fold.schedules", "Fold.packed",
+        "Fold.schedules", "Fold.packed", "Fold.turnedDay",
         "SeriesFold.monthSum",
         // Where packed entries lie; what they are is looked at.
         "SeriesEntries.packed", "Chunk.place",
