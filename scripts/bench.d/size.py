@@ -1,5 +1,6 @@
-"""C: what a reading takes on the disk, by shape and state of the log, and beside gzip and zstd on real series."""
+"""C: what a reading takes on the disk, by shape and state of the log, and beside other tools on real series."""
 
+import contextlib
 import functools
 import gzip
 import json
@@ -8,9 +9,10 @@ import shutil
 
 from figures import Benchmark, Figure
 from session import REPOSITORY, Failed, Skipped, check
+import victoria
 
 SHAPES = {"large": (100_000, 100), "long": (1_000, 10_000)}
-TOOLS = {"gzip": "gzip -9", "zstd": "zstd -19"}
+TOOLS = {"gzip": "gzip -9", "zstd": "zstd -19", "victoria": "VictoriaMetrics"}
 QUICK_SHAPES = {"large": (10_000, 20), "long": (100, 2_000)}
 
 
@@ -65,11 +67,16 @@ def shared_folder():
 
 
 def real(session):
-    """Published series, each alone in a log of its own; gzip and zstd get the same rows as CSV."""
+    """Published series, each alone in a log of its own; gzip and zstd get the same rows as CSV, VictoriaMetrics all."""
     folder = shared_folder()
+    with victoria.VictoriaMetrics(session) if victoria.is_installed() else contextlib.nullcontext() as beside:
+        yield from real_beside(session, folder, beside)
+
+
+def real_beside(session, folder, database):
     path, rows = session.path("series.ndjson"), session.path("rows.csv")
     names = sorted(name for name in os.listdir(folder) if name.endswith(".ndjson.gz"))
-    total = {"readings": 0, "log": 0, "gzip": 0, "zstd": 0}
+    total = {"readings": 0, "log": 0, "gzip": 0, "zstd": 0, "victoria": 0}
     for name in names[:3] if session.quick else names:
         with gzip.open(os.path.join(folder, name)) as packed, open(path, "wb") as plain:
             shutil.copyfileobj(packed, plain)
@@ -83,6 +90,9 @@ def real(session):
         lines = [line.split(b",") for line in table.splitlines()[1:]]
         with open(rows, "wb") as file:
             file.writelines(b",".join((f[3] or f[4] + b"," + f[5], f[6], f[1])) + b"\n" for f in lines)
+        if database:
+            put = [(victoria.seconds((f[3] or f[5]).decode()), f[6].decode(), f[1].decode()) for f in lines]
+            database.put(lines[0][0].decode(), put)
         sizes = {"log": stats["bytes"], "gzip": len(session.run("gzip", "-9c", rows))}
         if shutil.which("zstd"):
             sizes["zstd"] = len(session.run("zstd", "-19", "-qc", rows))
@@ -94,6 +104,8 @@ def real(session):
         for key, size in sizes.items():
             total[key] += size
     count = total["readings"]
+    if database:
+        total["victoria"] = database.bytes(count)
     tools = [key for key in TOOLS if total[key]]
     beside = ", ".join(f"{TOOLS[key]} {total[key] / count:.2f}" for key in tools)
     floor = min(total[key] for key in tools) / count
@@ -103,5 +115,5 @@ def real(session):
 BENCHMARKS = [
     *(Benchmark(f"C1.{it}", f"hot log, {it}", functools.partial(hot, shape=it), once=True) for it in SHAPES),
     *(Benchmark(f"C2.{it}", f"sealed log, {it}", functools.partial(sealed, shape=it), once=True) for it in SHAPES),
-    Benchmark("C3", "real series beside gzip and zstd", real, once=True),
+    Benchmark("C3", "real series beside gzip, zstd and, where it is installed, VictoriaMetrics", real, once=True),
 ]
