@@ -5,7 +5,7 @@ import RecordLog
 ///
 /// A commit costs by the rows it touches: of a device about as much for one new reading as for twenty. So views are
 /// written often while they keep up; once the fold is far behind the log it first folds until it has caught up, and
-/// writes meanwhile no more often than every `catchingUp`.
+/// writes meanwhile no more often than every `catchingUp`. After a pause few events are written at once.
 ///
 /// Invariants: `isCatchingUp` from when the fold was found far behind until it has reached a head of the log that was
 /// known before it began its last step.
@@ -22,6 +22,8 @@ struct CommitPace {
     static let catchingUp = Duration.seconds(5)
     /// Events that are folded before it is looked again whether to write.
     static let stepCount: UInt64 = 131_072
+    /// So many events after a pause are written at once.
+    static let fewCount: UInt64 = 8192
     /// How far behind, in events, it must be to catch up first.
     static let farCount = 2 * stepCount
     /// The same while it catches up: so many gathers that most are folded while the next is read.
@@ -33,9 +35,13 @@ struct CommitPace {
     private var lastCommitEnd: ContinuousClock.Instant
     private var pause = CommitPace.usual
     private var urgentPause = CommitPace.urgent
+    private var written: UInt64
+    /// When the first step ended whose events are not written.
+    private var unwrittenSince: ContinuousClock.Instant?
 
     /// Of a fold that is where the views are.
     init(folded: Position, now: ContinuousClock.Instant) {
+        written = folded.rawValue
         head = folded.rawValue
         headMovedAt = now
         lastCommitEnd = now
@@ -50,12 +56,15 @@ struct CommitPace {
     /// Notes that a step has ended.
     ///
     /// `head`: of the log, when it began.
-    mutating func stepped(to folded: Position, of head: Position) {
+    mutating func stepped(to folded: Position, of head: Position, at now: ContinuousClock.Instant) {
         if folded >= head { isCatchingUp = false }
+        unwrittenSince = unwrittenSince ?? now
     }
 
     /// Notes that views were written.
-    mutating func committed(from start: ContinuousClock.Instant, to end: ContinuousClock.Instant) {
+    mutating func committed(_ folded: Position, from start: ContinuousClock.Instant, to end: ContinuousClock.Instant) {
+        written = folded.rawValue
+        unwrittenSince = nil
         lastCommitEnd = end
         let duration = end - start
         urgentPause = max(CommitPace.urgent, duration / 2)
@@ -69,8 +78,13 @@ struct CommitPace {
     ///
     /// `isUrgent`: whether a push was requested or somebody waits for them.
     func due(folded: Position, isUrgent: Bool) -> ContinuousClock.Instant {
-        if isCatchingUp { return lastCommitEnd + CommitPace.catchingUp }
-        let paced = lastCommitEnd + (isUrgent ? urgentPause : pause)
+        if isCatchingUp { return max(lastCommitEnd, unwrittenSince ?? lastCommitEnd) + CommitPace.catchingUp }
+        if isUrgent { return lastCommitEnd + urgentPause }
+        var paced = lastCommitEnd + pause
+        // Many at once are the beginning of more.
+        if let unwrittenSince, folded.rawValue > written + CommitPace.fewCount {
+            paced = max(paced, unwrittenSince + CommitPace.usual)
+        }
         guard folded.rawValue >= head else { return paced }
         return min(paced, max(headMovedAt + CommitPace.quiet, lastCommitEnd + CommitPace.usual))
     }

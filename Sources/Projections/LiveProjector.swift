@@ -307,19 +307,21 @@ package final class LiveProjector: @unchecked Sendable {
             let isBehind = projector.position > committed
             let (durable, hasWaiters) = condition.withLock { (self.head, !waiters.isEmpty) }
             pace.saw(head: durable, folded: projector.position, at: .now)
-            let due = pace.due(folded: projector.position, isUrgent: !jobsToTell.isEmpty || hasWaiters)
-            let (works, head, isStopping) = next(until: isBehind ? due : nil)
+            func due() -> ContinuousClock.Instant {
+                pace.due(folded: projector.position, isUrgent: !jobsToTell.isEmpty || hasWaiters)
+            }
+            let (works, head, isStopping) = next(until: isBehind ? due() : nil)
             if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
             for work in works { work.body(self) }
             if head > projector.position {
                 try fold(through: head, atMost: pace.nextStepCount) { !self.isOverdue }
-                pace.stepped(to: projector.position, of: head)
+                pace.stepped(to: projector.position, of: head, at: .now)
             }
             let isLast = isStopping && (projector.position >= head || isOverdue)
             let now = ContinuousClock.now
-            if projector.position > committed, isLast || now >= due {
+            if projector.position > committed, isLast || now >= due() {
                 try commit()
-                pace.committed(from: now, to: .now)
+                pace.committed(projector.position, from: now, to: .now)
             }
             if isLast {
                 snapshots?.keep(projector, directory, .end(by: condition.withLock { stopDeadline }))
