@@ -58,7 +58,7 @@ final class PackedChunks {
         unpacked.deallocate()
     }
 
-    /// Packs a chunk.
+    /// Packs a chunk of at most `SeriesEntries.chunkCount` entries.
     func add(_ chunk: UnsafeBufferPointer<SeriesEntry>) -> Place {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PackedChunks.maximumByteCount) { bytes in
             guard let start = bytes.baseAddress else { preconditionFailure("no room for a chunk") }
@@ -66,7 +66,7 @@ final class PackedChunks {
         }
     }
 
-    /// Takes a chunk that is packed; nil where it is none, by its bytes.
+    /// Takes a whole chunk that is packed; nil where it is none, by its bytes.
     func add(packed bytes: UnsafeRawBufferPointer) -> Place? {
         guard bytes.count <= PackedChunks.maximumByteCount,
             PackedEntries.areWhole(bytes.bindMemory(to: UInt8.self), count: SeriesEntries.chunkCount)
@@ -98,17 +98,17 @@ final class PackedChunks {
         }
     }
 
-    /// The entries of a chunk, which begin at an instant. Valid until the next call of any kind.
+    /// The entries of a chunk, which are so many and begin at an instant. Valid until the next call of any kind.
     @inline(__always)
-    func entries(of place: Place, firstAt: Int64) -> UnsafePointer<SeriesEntry> {
-        if place != unpackedPlace { unpack(place, firstAt) }
+    func entries(of place: Place, firstAt: Int64, count: Int) -> UnsafePointer<SeriesEntry> {
+        if place != unpackedPlace { unpack(place, firstAt, count) }
         return UnsafePointer(unpacked)
     }
 
-    private func unpack(_ place: Place, _ firstAt: Int64) {
+    private func unpack(_ place: Place, _ firstAt: Int64, _ count: Int) {
         PackedEntries.unpack(
             UnsafePointer(pointer(to: place).assumingMemoryBound(to: UInt8.self)),
-            count: SeriesEntries.chunkCount,
+            count: count,
             firstAt: firstAt,
             into: unpacked
         )

@@ -3,14 +3,18 @@
 ///
 /// Readings come at the end as a rule, and what comes late comes not very late. Where the past is changed, it is
 /// unpacked from there on, and more is kept unpacked until it is compacted: so history told in any order costs each
-/// reading about the same.
+/// reading about the same. What is compacted has a last chunk that is not full, the tail, which is unpacked again with
+/// the next change.
 ///
-/// Invariants: entries `0..<packedCount` lie in `chunks`, each of `chunkCount`; the others in `recent`. The places of
-/// the chunks in `packed` are its alone: a copy is good until the original changes, and must not be changed itself.
+/// Invariants: entries `0..<packedCount` lie in `chunks`, each of `chunkCount` but for the tail; the others in
+/// `recent`, which has some where there is a tail. The places of the chunks in `packed` are its alone: a copy is good
+/// until the original changes, and must not be changed itself.
 struct SeriesEntries {
     static let chunkCount = 32
     /// The least that is kept unpacked.
     private static let recentCount = 8
+    /// The least that is worth a tail.
+    private static let tailCount = 8
 
     private struct Chunk {
         var firstAt: Int64
@@ -19,6 +23,7 @@ struct SeriesEntries {
 
     private let packed: PackedChunks
     private var chunks: ContiguousArray<Chunk> = []
+    private var packedCount = 0
     private var recent = GapArray<SeriesEntry>()
     /// How many of the last entries stay unpacked when others are packed.
     private var keptCount = SeriesEntries.recentCount
@@ -26,7 +31,7 @@ struct SeriesEntries {
     /// - Parameter packed: where those that are packed lie, with those of other series.
     init(_ packed: PackedChunks) { self.packed = packed }
 
-    private var packedCount: Int { chunks.count * SeriesEntries.chunkCount }
+    private var hasTail: Bool { packedCount % SeriesEntries.chunkCount != 0 }
     var count: Int { packedCount + recent.count }
     var isEmpty: Bool { chunks.isEmpty && recent.isEmpty }
     var last: SeriesEntry? { recent.isEmpty ? (isEmpty ? nil : self[count - 1]) : recent.last }
@@ -36,11 +41,10 @@ struct SeriesEntries {
 
     subscript(i: Int) -> SeriesEntry {
         @inline(__always) get {
-            let packedCount = packedCount
             return i >= packedCount ? recent[i - packedCount] : unpacked(i)
         }
         set {
-            if i < packedCount { unpack(from: i) }
+            if i < packedCount || hasTail { unpack(from: min(i, packedCount - 1)) }
             recent[i - packedCount] = newValue
         }
     }
@@ -61,6 +65,7 @@ struct SeriesEntries {
     /// Appends `count` entries; `entry` makes them by their number, from 0.
     @inline(__always)
     mutating func append(count: Int, _ entry: (Int) -> SeriesEntry) {
+        if hasTail { unpack(from: packedCount - 1) }
         if recent.count >= keptCount + SeriesEntries.chunkCount {
             pack(keeping: keptCount)
             keptCount = max(SeriesEntries.recentCount, keptCount - keptCount / 4)
@@ -70,13 +75,13 @@ struct SeriesEntries {
 
     /// - Precondition: `0 <= i <= count`.
     mutating func insert(_ entry: SeriesEntry, at i: Int) {
-        if i < packedCount { unpack(from: i) }
+        if i < packedCount || hasTail { unpack(from: min(i, packedCount - 1)) }
         recent.insert(entry, at: i - packedCount)
     }
 
     /// - Precondition: `0 <= i < count`.
     mutating func remove(at i: Int) {
-        if i < packedCount { unpack(from: i) }
+        if i < packedCount || hasTail { unpack(from: min(i, packedCount - 1)) }
         recent.remove(at: i - packedCount)
     }
 
@@ -87,9 +92,11 @@ struct SeriesEntries {
 
     /// Gives back the memory that nobody needs until more entries come: late ones are over, and room ahead is empty.
     mutating func compact() {
+        // Nothing came since.
+        if hasTail { return }
         keptCount = SeriesEntries.recentCount
         if recent.count > SeriesEntries.chunkCount { pack(keeping: 1) }
-        recent.trim()
+        if recent.count > SeriesEntries.tailCount { packTail() } else { recent.trim() }
     }
 
     // MARK: Packing
@@ -98,41 +105,58 @@ struct SeriesEntries {
     private mutating func pack(keeping leastCount: Int) {
         let size = SeriesEntries.chunkCount
         let chunkCount = (recent.count - leastCount) / size
-        withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: size) { chunk in
-            for k in 0..<chunkCount {
-                for i in 0..<size { chunk[i] = recent[k * size + i] }
-                chunks.append(Chunk(firstAt: chunk[0].at, place: packed.add(UnsafeBufferPointer(chunk))))
-            }
-        }
+        for k in 0..<chunkCount { addChunk(of: k * size..<(k + 1) * size) }
         var rest: ContiguousArray<SeriesEntry> = []
         rest.reserveCapacity(leastCount + size)
         for i in chunkCount * size..<recent.count { rest.append(recent[i]) }
         recent = GapArray(rest)
     }
 
+    /// Packs all but the last entry, which are no more than a chunk.
+    private mutating func packTail() {
+        guard let last else { return }
+        addChunk(of: 0..<recent.count - 1)
+        recent = GapArray([last])
+    }
+
+    /// Packs some of the recent entries as the next chunk.
+    private mutating func addChunk(of range: Range<Int>) {
+        withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: range.count) { chunk in
+            for i in range { chunk[i - range.lowerBound] = recent[i] }
+            chunks.append(Chunk(firstAt: chunk[0].at, place: packed.add(UnsafeBufferPointer(chunk))))
+        }
+        packedCount += range.count
+    }
+
     /// Unpacks every chunk from that of an entry on.
     private mutating func unpack(from i: Int) {
-        let size = SeriesEntries.chunkCount
-        let first = i / size
+        let first = i / SeriesEntries.chunkCount
+        let isTailAlone = first == packedCount / SeriesEntries.chunkCount
         var entries: ContiguousArray<SeriesEntry> = []
-        entries.reserveCapacity(2 * (count - first * size))
-        for chunk in chunks[first...] {
-            entries.append(contentsOf: UnsafeBufferPointer(start: self.entries(of: chunk), count: size))
-            packed.remove(chunk.place)
+        let unpackedCount = count - first * SeriesEntries.chunkCount
+        entries.reserveCapacity(isTailAlone ? keptCount + SeriesEntries.chunkCount : 2 * unpackedCount)
+        for k in first..<chunks.count {
+            entries.append(contentsOf: self.entries(ofChunk: k))
+            packed.remove(chunks[k].place)
         }
         for k in 0..<recent.count { entries.append(recent[k]) }
+        // What was but a tail is no reason to keep more.
+        if !isTailAlone { keptCount = max(keptCount, 2 * entries.count) }
         chunks.removeLast(chunks.count - first)
+        packedCount = chunks.count * SeriesEntries.chunkCount
         recent = GapArray(entries)
-        keptCount = max(keptCount, 2 * recent.count)
     }
 
     private func unpacked(_ i: Int) -> SeriesEntry {
         let (k, offset) = i.quotientAndRemainder(dividingBy: SeriesEntries.chunkCount)
-        return entries(of: chunks[k])[offset]
+        return entries(ofChunk: k)[offset]
     }
 
-    private func entries(of chunk: Chunk) -> UnsafePointer<SeriesEntry> {
-        packed.entries(of: chunk.place, firstAt: chunk.firstAt)
+    @inline(__always)
+    private func entries(ofChunk k: Int) -> UnsafeBufferPointer<SeriesEntry> {
+        let count = min(SeriesEntries.chunkCount, packedCount - k * SeriesEntries.chunkCount)
+        let start = packed.entries(of: chunks[k].place, firstAt: chunks[k].firstAt, count: count)
+        return UnsafeBufferPointer(start: start, count: count)
     }
 }
 
@@ -153,23 +177,26 @@ extension RandomAccessCollection where Index == Int {
 // MARK: Snapshots
 
 extension SeriesEntries {
-    /// Writes the chunks as they are packed, and what is not packed as one more.
+    /// Writes the whole chunks as they are packed, and the rest as one more.
     func write(to out: SnapshotWriter) {
+        let whole = chunks.prefix(packedCount / SeriesEntries.chunkCount)
         out.count(keptCount)
-        out.count(chunks.count)
+        out.count(whole.count)
         var before: Int64 = 0
-        for chunk in chunks {
+        for chunk in whole {
             out.zigzag(chunk.firstAt &- before)
             out.count(packed.bytes(of: chunk.place).count)
             before = chunk.firstAt
         }
-        for chunk in chunks { out.bytes(packed.bytes(of: chunk.place)) }
-        out.count(recent.count)
-        guard !recent.isEmpty else { return }
-        out.zigzag(recent[0].at)
-        withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: recent.count) { entries in
-            for i in 0..<recent.count { entries[i] = recent[i] }
-            let capacity = PackedEntries.maximumByteCount(of: recent.count)
+        for chunk in whole { out.bytes(packed.bytes(of: chunk.place)) }
+        let first = whole.count * SeriesEntries.chunkCount
+        let restCount = count - first
+        out.count(restCount)
+        guard restCount > 0 else { return }
+        out.zigzag(self[first].at)
+        withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: restCount) { entries in
+            for i in 0..<restCount { entries[i] = self[first + i] }
+            let capacity = PackedEntries.maximumByteCount(of: restCount)
             withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { bytes in
                 guard let start = bytes.baseAddress else { return }
                 let byteCount = PackedEntries.pack(UnsafeBufferPointer(entries), to: start)
@@ -198,6 +225,7 @@ extension SeriesEntries {
             }
         }
         recent = GapArray(entries)
+        if (SeriesEntries.tailCount + 1...SeriesEntries.chunkCount).contains(count) { packTail() }
     }
 
     private mutating func readChunks(from reader: SnapshotReader) throws(SnapshotFault) {
@@ -218,6 +246,7 @@ extension SeriesEntries {
                 let chunk = UnsafeRawBufferPointer(rebasing: bytes[start..<head.end])
                 guard let place = packed.add(packed: chunk) else { return false }
                 chunks.append(Chunk(firstAt: head.firstAt, place: place))
+                packedCount += SeriesEntries.chunkCount
                 start = head.end
             }
             return true

@@ -49,7 +49,7 @@ struct PackedChunksTests {
         let chunks = PackedChunks(file: file)
         var kept: [(place: PackedChunks.Place, entries: [SeriesEntry])] = []
         func check(_ i: Int) {
-            let found = chunks.entries(of: kept[i].place, firstAt: kept[i].entries[0].at)
+            let found = chunks.entries(of: kept[i].place, firstAt: kept[i].entries[0].at, count: kept[i].entries.count)
             for (k, entry) in kept[i].entries.enumerated() {
                 let isSame =
                     found[k].at == entry.at && found[k].value == entry.value && found[k].rawWord == entry.rawWord

@@ -81,7 +81,7 @@ struct SeriesEntriesTests {
         case 6 where random.oneIn(20):
             entries.removeAll()
             plain.removeAll()
-        case 7 where random.oneIn(5): entries.compact()
+        case 7 where random.oneIn(2): entries.compact()
         default:
             let entry = next(after: plain.last, &random)
             entries.append(entry)

@@ -18,7 +18,7 @@ struct FoldPicture {
         "Fold.schedules", "Fold.packed", "Fold.turnedDay",
         "SeriesFold.monthSum",
         // Where packed entries lie; what they are is looked at.
-        "SeriesEntries.packed", "Chunk.place",
+        "SeriesEntries.packed", "SeriesEntries.chunks", "SeriesEntries.packedCount", "SeriesEntries.recent",
         // What this run of the program told.
         "Fold.untoldJobs", "DeviceFold.toldBalance",
     ]
