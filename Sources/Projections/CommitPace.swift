@@ -18,8 +18,10 @@ struct CommitPace {
     static let quiet = Duration.milliseconds(250)
     /// A commit that takes longer leaves the processor to others for twice its time.
     static let longCommit = Duration.milliseconds(500)
-    /// How often they are written while the fold catches up.
+    /// How often they are written while the fold catches up, but for the step under way.
     static let catchingUp = Duration.seconds(5)
+    /// The same where somebody waits for them.
+    static let awaitedCatchingUp = Duration.seconds(1)
     /// Events that are folded before it is looked again whether to write.
     static let stepCount: UInt64 = 131_072
     /// So many events after a pause are written at once.
@@ -28,6 +30,15 @@ struct CommitPace {
     static let farCount = 2 * stepCount
     /// The same while it catches up: so many gathers that most are folded while the next is read.
     static let catchingUpStepCount = UInt64(ReadingGather.usualCapacity) * 4
+
+    /// Whether something does not bear the usual pace.
+    enum Urgency {
+        case none
+        /// A push was requested.
+        case requested
+        /// Somebody waits until views show something.
+        case awaited
+    }
 
     private(set) var isCatchingUp = false
     private var head: UInt64
@@ -75,11 +86,12 @@ struct CommitPace {
     var nextStepCount: UInt64 { isCatchingUp ? CommitPace.catchingUpStepCount : CommitPace.stepCount }
 
     /// When views are to be written next, if something is folded that they do not show.
-    ///
-    /// `isUrgent`: whether a push was requested or somebody waits for them.
-    func due(folded: Position, isUrgent: Bool) -> ContinuousClock.Instant {
-        if isCatchingUp { return max(lastCommitEnd, unwrittenSince ?? lastCommitEnd) + CommitPace.catchingUp }
-        if isUrgent { return lastCommitEnd + urgentPause }
+    func due(folded: Position, _ urgency: Urgency) -> ContinuousClock.Instant {
+        if isCatchingUp {
+            let start = max(lastCommitEnd, unwrittenSince ?? lastCommitEnd)
+            return start + (urgency == .awaited ? CommitPace.awaitedCatchingUp : CommitPace.catchingUp)
+        }
+        if urgency != .none { return lastCommitEnd + urgentPause }
         var paced = lastCommitEnd + pause
         // Many at once are the beginning of more.
         if let unwrittenSince, folded.rawValue > written + CommitPace.fewCount {

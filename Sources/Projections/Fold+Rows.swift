@@ -3,8 +3,8 @@ import MeterModel
 package import ReadModel
 
 extension Fold {
-    /// Writes every row that differs from what was written last, in a fixed order: of each table series or devices
-    /// ascending.
+    /// Writes every row that differs from what was written last, in an order that follows from the fold alone: devices
+    /// and series ascending, some of each in turn.
     ///
     /// Whoever calls this sets the checkpoint in the same transaction, and then calls `markWritten`.
     package func writeRows(to writer: ViewWriter) throws {

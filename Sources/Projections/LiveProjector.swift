@@ -304,25 +304,23 @@ package final class LiveProjector: @unchecked Sendable {
         guard projector.position >= committed else { return }
         var pace = CommitPace(folded: projector.position, now: .now)
         while true {
-            let isBehind = projector.position > committed
-            let (durable, hasWaiters) = condition.withLock { (self.head, !waiters.isEmpty) }
-            pace.saw(head: durable, folded: projector.position, at: .now)
             func due() -> ContinuousClock.Instant {
-                pace.due(folded: projector.position, isUrgent: !jobsToTell.isEmpty || hasWaiters)
+                let isAwaited = condition.withLock { !waiters.isEmpty }
+                let urgency: CommitPace.Urgency = isAwaited ? .awaited : jobsToTell.isEmpty ? .none : .requested
+                return pace.due(folded: projector.position, urgency)
             }
+            let isBehind = projector.position > committed
+            pace.saw(head: condition.withLock { self.head }, folded: projector.position, at: .now)
             let (works, head, isStopping) = next(until: isBehind ? due() : nil)
-            if works.contains(where: \.needsCommit), projector.position > committed { try commit() }
+            pace.saw(head: head, folded: projector.position, at: .now)
+            if works.contains(where: \.needsCommit), projector.position > committed { try commit(&pace, for: works) }
             for work in works { work.body(self) }
             if head > projector.position {
                 try fold(through: head, atMost: pace.nextStepCount) { !self.isOverdue }
                 pace.stepped(to: projector.position, of: head, at: .now)
             }
             let isLast = isStopping && (projector.position >= head || isOverdue)
-            let now = ContinuousClock.now
-            if projector.position > committed, isLast || now >= due() {
-                try commit()
-                pace.committed(projector.position, from: now, to: .now)
-            }
+            if projector.position > committed, isLast || .now >= due() { try commit(&pace) }
             if isLast {
                 snapshots?.keep(projector, directory, .end(by: condition.withLock { stopDeadline }))
                 return
@@ -363,6 +361,16 @@ package final class LiveProjector: @unchecked Sendable {
         guard !jobs.isEmpty else { return }
         jobsToTell += jobs
         tell { [follower] in follower.requested(jobs) }
+    }
+
+    /// Commits; where that fails, `works` wait again, and are told what ended the projector.
+    private func commit(_ pace: inout CommitPace, for works: [Work] = []) throws {
+        let start = ContinuousClock.now
+        do { try commit() } catch {
+            condition.withLock { self.works = works + self.works }
+            throw error
+        }
+        pace.committed(projector.position, from: start, to: .now)
     }
 
     private func commit() throws {

@@ -17,8 +17,8 @@ struct CommitPaceTests {
     func keepsUp() {
         var pace = pace()
         pace.saw(head: Position(10), folded: Position(5), at: at(0))
-        #expect(pace.due(folded: Position(5), isUrgent: false) == start + CommitPace.usual)
-        #expect(pace.due(folded: Position(5), isUrgent: true) == start + CommitPace.urgent)
+        #expect(pace.due(folded: Position(5), .none) == start + CommitPace.usual)
+        #expect(pace.due(folded: Position(5), .requested) == start + CommitPace.urgent)
         #expect(pace.nextStepCount == CommitPace.stepCount)
     }
 
@@ -27,11 +27,11 @@ struct CommitPaceTests {
         var pace = pace()
         pace.committed(.origin, from: at(0), to: at(2000))
         pace.saw(head: Position(10), folded: Position(5), at: at(1900))
-        #expect(pace.due(folded: Position(10), isUrgent: false) == at(2000) + CommitPace.usual)
+        #expect(pace.due(folded: Position(10), .none) == at(2000) + CommitPace.usual)
         pace.saw(head: Position(20), folded: Position(10), at: at(3000))
-        #expect(pace.due(folded: Position(20), isUrgent: false) == at(3000) + CommitPace.quiet)
+        #expect(pace.due(folded: Position(20), .none) == at(3000) + CommitPace.quiet)
         // Not level: as a commit of two seconds has it.
-        #expect(pace.due(folded: Position(19), isUrgent: false) == at(2000) + .seconds(4))
+        #expect(pace.due(folded: Position(19), .none) == at(2000) + .seconds(4))
     }
 
     @Test(
@@ -42,8 +42,8 @@ struct CommitPaceTests {
         var pace = pace()
         pace.saw(head: Position(10), folded: Position(5), at: at(0))
         pace.committed(.origin, from: at(0), to: at(taken))
-        #expect(pace.due(folded: Position(5), isUrgent: false) == at(taken + pause))
-        #expect(pace.due(folded: Position(5), isUrgent: true) == at(taken + urgentPause))
+        #expect(pace.due(folded: Position(5), .none) == at(taken + pause))
+        #expect(pace.due(folded: Position(5), .requested) == at(taken + urgentPause))
     }
 
     @Test("After a pause few are written at once, and many not before more may have come")
@@ -52,14 +52,14 @@ struct CommitPaceTests {
         let few = Position(CommitPace.fewCount)
         pace.saw(head: few, folded: .origin, at: at(10_000))
         pace.stepped(to: few, of: few, at: at(10_010))
-        #expect(pace.due(folded: few, isUrgent: false) < at(10_000))
+        #expect(pace.due(folded: few, .none) < at(10_000))
         let many = Position(CommitPace.fewCount + 1)
         pace.saw(head: many, folded: few, at: at(10_020))
         pace.stepped(to: many, of: many, at: at(10_030))
-        #expect(pace.due(folded: many, isUrgent: false) == at(10_010) + CommitPace.usual)
-        #expect(pace.due(folded: many, isUrgent: true) < at(10_000))
+        #expect(pace.due(folded: many, .none) == at(10_010) + CommitPace.usual)
+        #expect(pace.due(folded: many, .requested) < at(10_000))
         pace.committed(many, from: at(10_210), to: at(10_220))
-        #expect(pace.due(folded: Position(many.rawValue + 1), isUrgent: false) == at(10_220) + CommitPace.usual)
+        #expect(pace.due(folded: Position(many.rawValue + 1), .none) == at(10_220) + CommitPace.usual)
     }
 
     @Test("Far behind, the fold catches up before views are written, unless that takes long")
@@ -68,15 +68,16 @@ struct CommitPaceTests {
         pace.saw(head: far, folded: .origin, at: at(0))
         #expect(pace.isCatchingUp)
         #expect(pace.nextStepCount == CommitPace.catchingUpStepCount)
-        #expect(pace.due(folded: .origin, isUrgent: true) == start + CommitPace.catchingUp)
+        #expect(pace.due(folded: .origin, .requested) == start + CommitPace.catchingUp)
+        #expect(pace.due(folded: .origin, .awaited) == start + CommitPace.awaitedCatchingUp)
         // Near is not there.
         pace.stepped(to: Position(far.rawValue - 1), of: far, at: at(10))
         pace.saw(head: far, folded: Position(far.rawValue - 1), at: at(10))
-        #expect(pace.due(folded: Position(far.rawValue - 1), isUrgent: true) == at(10) + CommitPace.catchingUp)
+        #expect(pace.due(folded: Position(far.rawValue - 1), .requested) == at(10) + CommitPace.catchingUp)
         // There it is, though the log has grown meanwhile.
         pace.stepped(to: far, of: far, at: at(10))
         pace.saw(head: Position(far.rawValue + 1000), folded: far, at: at(20))
         #expect(!pace.isCatchingUp)
-        #expect(pace.due(folded: far, isUrgent: false) == at(10) + CommitPace.usual)
+        #expect(pace.due(folded: far, .none) == at(10) + CommitPace.usual)
     }
 }

@@ -275,4 +275,24 @@ struct LiveProjectorTests {
         #expect(follower.committed == [] && projector.committed == .origin)
         projector.stop()
     }
+
+    @Test func `Work that waits for a commit which fails is told so`() async throws {
+        let pipeline = try Pipeline()
+        let store = try ViewStore.inMemory()
+        let projector = try live(pipeline, store, Follower())
+        _ = try pipeline.ingest(Self.arrears)
+        // Work that is to see everything written comes with the events, before they are.
+        try store.close()
+        let head = pipeline.head
+        let isTold = Task.detached {
+            do {
+                try projector.performAndWait(after: head, afterCommit: true) { _, _ in }
+                return false
+            } catch { return true }
+        }
+        projector.start()
+        projector.advance(to: head)
+        #expect(await isTold.value)
+        projector.stop()
+    }
 }
