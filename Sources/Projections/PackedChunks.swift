@@ -28,6 +28,8 @@ final class PackedChunks {
 
     private static let unitByteCount = 16
     private static let partByteCount = 4 << 20
+    /// What is not whole takes a multiple of so many bytes: it comes again a little larger, in the place of another.
+    private static let roomyByteCount = 4 * unitByteCount
     private static let unitsPerPart = partByteCount / unitByteCount
     private static let maximumByteCount = PackedEntries.maximumByteCount(of: SeriesEntries.chunkCount)
 
@@ -45,11 +47,12 @@ final class PackedChunks {
 
     /// - Parameter file: where they lie as far as it takes them; nil: in memory.
     init(file: ScratchFile? = nil) {
-        precondition(PackedChunks.maximumByteCount < 1 << 12, "a place has 12 bits for the bytes of a chunk")
+        let greatest = PackedChunks.maximumByteCount + PackedChunks.roomyByteCount
+        precondition(greatest < 1 << 12, "a place has 12 bits for the bytes of a chunk")
         self.file = file
         removed = ContiguousArray(
             repeating: [],
-            count: PackedChunks.unitCount(ofBytes: PackedChunks.maximumByteCount) + 1
+            count: PackedChunks.unitCount(ofBytes: PackedChunks.maximumByteCount + PackedChunks.roomyByteCount) + 1
         )
     }
 
@@ -60,9 +63,15 @@ final class PackedChunks {
 
     /// Packs a chunk of at most `SeriesEntries.chunkCount` entries.
     func add(_ chunk: UnsafeBufferPointer<SeriesEntry>) -> Place {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PackedChunks.maximumByteCount) { bytes in
+        let capacity = PackedChunks.maximumByteCount + PackedChunks.roomyByteCount
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { bytes in
             guard let start = bytes.baseAddress else { preconditionFailure("no room for a chunk") }
-            return add(UnsafeRawBufferPointer(start: start, count: PackedEntries.pack(chunk, to: start)))
+            let byteCount = PackedEntries.pack(chunk, to: start)
+            let isWhole = chunk.count == SeriesEntries.chunkCount
+            if !isWhole { (start + byteCount).initialize(repeating: 0, count: PackedChunks.roomyByteCount) }
+            let roomy = PackedChunks.roomyByteCount
+            let taken = isWhole ? byteCount : (byteCount + roomy - 1) / roomy * roomy
+            return add(UnsafeRawBufferPointer(start: start, count: taken))
         }
     }
 
@@ -80,7 +89,7 @@ final class PackedChunks {
         return place
     }
 
-    /// A chunk as it is packed. Valid until the next call of any kind.
+    /// A whole chunk as it is packed. Valid until the next call of any kind.
     func bytes(of place: Place) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: pointer(to: place), count: place.byteCount)
     }

@@ -17,13 +17,45 @@ struct SeriesEntriesTests {
             guard !plain.isEmpty else { continue }
             let i = Int(random.int(0...Int64(plain.count - 1)))
             #expect(isSame(entries[i], plain[i]), "seed \(seed), index \(i)")
+            #expect(entries.last.map { isSame($0, plain[plain.count - 1]) } ?? false, "seed \(seed)")
         }
-        #expect(entries.isEmpty == plain.isEmpty)
+        #expect(entries.isEmpty == plain.isEmpty && entries.firstAt == plain.first?.at)
         #expect(plain.indices.allSatisfy { isSame(entries[$0], plain[$0]) }, "seed \(seed)")
         for at in [Int64.min, -1, 0, plain.last?.at ?? 0, Int64.max] + plain.map(\.at) {
             let first = plain.firstIndex { $0.at >= at } ?? plain.count
             let (low, high) = entries.bounds(at: at)
             #expect(low <= first && first <= high && high <= plain.count, "seed \(seed), at \(at)")
+        }
+    }
+
+    @Test("that were compacted change as others", arguments: [1, 8, 9, 10, 31, 32, 33, 34, 41, 64, 65, 66, 100])
+    func compacted(count: Int) {
+        let plain = (0..<count).map { SeriesEntry(at: Int64($0) * 1000, value: Int64($0), position: UInt64($0)) }
+        let new = SeriesEntry(at: Int64(count) * 1000, value: 5_000_000, position: 7)
+        for place in Set([0, count / 2, count - 10, count - 2, count - 1]).filter(plain.indices.contains) {
+            for kind in 0..<5 {
+                var entries = SeriesEntries(PackedChunks())
+                entries.append(count: count) { plain[$0] }
+                // What stays so is compacted once more.
+                for _ in 0..<2 { entries.compact() }
+                var twin = plain
+                switch kind {
+                case 0: (entries[place].status, twin[place].status) = (.dip, .dip)
+                case 1:
+                    entries.insert(new, at: place)
+                    twin.insert(new, at: place)
+                case 2:
+                    entries.remove(at: place)
+                    twin.remove(at: place)
+                case 3:
+                    entries.append(new)
+                    twin.append(new)
+                default: break
+                }
+                let isAlike = entries.count == twin.count && twin.indices.allSatisfy { isSame(entries[$0], twin[$0]) }
+                #expect(isAlike, "\(count) entries, kind \(kind) at \(place)")
+                #expect(entries.last?.value == twin.last?.value && entries.firstAt == twin.first?.at)
+            }
         }
     }
 
