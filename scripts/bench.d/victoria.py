@@ -55,11 +55,16 @@ class VictoriaMetrics:
         """Bytes of its data files once all is flushed and merged, the index of names left out; `count` rows came."""
         self.ask("/internal/force_flush")
         self.ask("/internal/force_merge")
-        # It begins by and by.
+        # It begins by and by: twice without work, and nothing in memory alone.
+        idle = 0
         for _ in range(MERGE_SECONDS):
             time.sleep(1)
-            if not any(self.metrics(("vm_active_force_merges", "vm_active_merges"))):
+            busy = ("vm_active_force_merges", "vm_active_merges", 'vm_rows{type="storage/inmemory"}')
+            idle = 0 if any(self.metrics(busy)) else idle + 1
+            if idle == 2:
                 break
+        else:
+            raise Failed(f"{PROGRAM} was still merging after {MERGE_SECONDS} s")
         # Rows of one instant and series are kept, so that all must be there.
         check("rows in VictoriaMetrics", sum(self.metrics(('vm_rows{type="storage/',))), count)
         return sum(
