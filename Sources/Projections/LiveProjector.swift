@@ -305,12 +305,13 @@ package final class LiveProjector: @unchecked Sendable {
         var pace = CommitPace(folded: projector.position, now: .now)
         while true {
             func due() -> ContinuousClock.Instant {
-                let isAwaited = condition.withLock { !waiters.isEmpty }
+                let (durable, isAwaited) = condition.withLock { (self.head, !waiters.isEmpty) }
+                // The log may have grown while a step was folded.
+                pace.saw(head: durable, folded: projector.position, at: .now)
                 let urgency: CommitPace.Urgency = isAwaited ? .awaited : jobsToTell.isEmpty ? .none : .requested
                 return pace.due(folded: projector.position, urgency)
             }
             let isBehind = projector.position > committed
-            pace.saw(head: condition.withLock { self.head }, folded: projector.position, at: .now)
             let (works, head, isStopping) = next(until: isBehind ? due() : nil)
             pace.saw(head: head, folded: projector.position, at: .now)
             if works.contains(where: \.needsCommit), projector.position > committed { try commit(&pace, for: works) }
