@@ -1,5 +1,4 @@
 import MeterModel
-import RecordLog
 
 /// When a live projector writes what it has folded, and how much it folds at a time.
 ///
@@ -24,12 +23,12 @@ struct CommitPace {
     static let awaitedCatchingUp = Duration.seconds(1)
     /// Events that are folded before it is looked again whether to write.
     static let stepCount: UInt64 = 131_072
+    /// The same while it catches up: so many gathers that most are folded while the next is read.
+    static let catchingUpStepCount = UInt64(ReadingGather.usualCapacity) * 4
     /// So many events after a pause are written at once.
     static let fewCount: UInt64 = 8192
     /// How far behind, in events, it must be to catch up first.
     static let farCount = 2 * stepCount
-    /// The same while it catches up: so many gathers that most are folded while the next is read.
-    static let catchingUpStepCount = UInt64(ReadingGather.usualCapacity) * 4
 
     /// Whether something does not bear the usual pace.
     enum Urgency {

@@ -10,12 +10,12 @@ extension Fold {
     /// How many devices or series ahead they are fetched where rows are made, whose making takes longer than a fetch.
     private static let rowsAhead = 4
 
-    /// Has the state of a device fetched from memory, for its readings come soon.
+    /// Has the state of a device fetched from memory, for it is wanted soon.
     /// - Precondition: it is known.
     @inline(__always)
     func fetchAhead(device: UInt32) { devices.withUnsafeBytes { Fold.fetch($0, device, Fold.deviceLineCount) } }
 
-    /// Has the state of a series fetched from memory, for its readings come soon.
+    /// Has the state of a series fetched from memory, for it is wanted soon.
     /// - Precondition: it is known.
     @inline(__always)
     func fetchAhead(series: UInt32) { self.series.withUnsafeBytes { Fold.fetch($0, series, Fold.seriesLineCount) } }

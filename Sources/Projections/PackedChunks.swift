@@ -29,7 +29,7 @@ final class PackedChunks {
     private static let unitByteCount = 16
     private static let partByteCount = 4 << 20
     /// What is not whole takes a multiple of so many bytes: it comes again a little larger, in the place of another.
-    private static let roomyByteCount = 4 * unitByteCount
+    private static let roomByteCount = 4 * unitByteCount
     private static let unitsPerPart = partByteCount / unitByteCount
     private static let maximumByteCount = PackedEntries.maximumByteCount(of: SeriesEntries.chunkCount)
 
@@ -47,12 +47,11 @@ final class PackedChunks {
 
     /// - Parameter file: where they lie as far as it takes them; nil: in memory.
     init(file: ScratchFile? = nil) {
-        let greatest = PackedChunks.maximumByteCount + PackedChunks.roomyByteCount
-        precondition(greatest < 1 << 12, "a place has 12 bits for the bytes of a chunk")
+        precondition(PackedChunks.maximumByteCount < 1 << 12, "a place has 12 bits for the bytes of a chunk")
         self.file = file
         removed = ContiguousArray(
             repeating: [],
-            count: PackedChunks.unitCount(ofBytes: PackedChunks.maximumByteCount + PackedChunks.roomyByteCount) + 1
+            count: PackedChunks.unitCount(ofBytes: PackedChunks.maximumByteCount) + 1
         )
     }
 
@@ -63,16 +62,19 @@ final class PackedChunks {
 
     /// Packs a chunk of at most `SeriesEntries.chunkCount` entries.
     func add(_ chunk: UnsafeBufferPointer<SeriesEntry>) -> Place {
-        let capacity = PackedChunks.maximumByteCount + PackedChunks.roomyByteCount
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { bytes in
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PackedChunks.maximumByteCount) { bytes in
             guard let start = bytes.baseAddress else { preconditionFailure("no room for a chunk") }
             let byteCount = PackedEntries.pack(chunk, to: start)
             let isWhole = chunk.count == SeriesEntries.chunkCount
-            if !isWhole { (start + byteCount).initialize(repeating: 0, count: PackedChunks.roomyByteCount) }
-            let roomy = PackedChunks.roomyByteCount
-            let taken = isWhole ? byteCount : (byteCount + roomy - 1) / roomy * roomy
-            return add(UnsafeRawBufferPointer(start: start, count: taken))
+            return add(
+                UnsafeRawBufferPointer(start: start, count: byteCount),
+                room: isWhole ? byteCount : PackedChunks.roomyByteCount(for: byteCount)
+            )
         }
+    }
+
+    private static func roomyByteCount(for byteCount: Int) -> Int {
+        min((byteCount + roomByteCount - 1) / roomByteCount * roomByteCount, maximumByteCount)
     }
 
     /// Takes a whole chunk that is packed; nil where it is none, by its bytes.
@@ -80,11 +82,11 @@ final class PackedChunks {
         guard bytes.count <= PackedChunks.maximumByteCount,
             PackedEntries.areWhole(bytes.bindMemory(to: UInt8.self), count: SeriesEntries.chunkCount)
         else { return nil }
-        return add(bytes)
+        return add(bytes, room: bytes.count)
     }
 
-    private func add(_ bytes: UnsafeRawBufferPointer) -> Place {
-        let place = Place(unit: takeUnits(PackedChunks.unitCount(ofBytes: bytes.count)), byteCount: bytes.count)
+    private func add(_ bytes: UnsafeRawBufferPointer, room byteCount: Int) -> Place {
+        let place = Place(unit: takeUnits(PackedChunks.unitCount(ofBytes: byteCount)), byteCount: byteCount)
         if let start = bytes.baseAddress { pointer(to: place).copyMemory(from: start, byteCount: bytes.count) }
         return place
     }

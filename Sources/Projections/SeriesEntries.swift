@@ -44,7 +44,7 @@ struct SeriesEntries {
             return i >= packedCount ? recent[i - packedCount] : unpacked(i)
         }
         set {
-            if i < packedCount || hasTail { unpack(from: min(i, packedCount - 1)) }
+            open(at: i)
             recent[i - packedCount] = newValue
         }
     }
@@ -65,7 +65,7 @@ struct SeriesEntries {
     /// Appends `count` entries; `entry` makes them by their number, from 0.
     @inline(__always)
     mutating func append(count: Int, _ entry: (Int) -> SeriesEntry) {
-        if hasTail { unpack(from: packedCount - 1) }
+        open(at: count)
         if recent.count >= keptCount + SeriesEntries.chunkCount {
             pack(keeping: keptCount)
             keptCount = max(SeriesEntries.recentCount, keptCount - keptCount / 4)
@@ -75,13 +75,13 @@ struct SeriesEntries {
 
     /// - Precondition: `0 <= i <= count`.
     mutating func insert(_ entry: SeriesEntry, at i: Int) {
-        if i < packedCount || hasTail { unpack(from: min(i, packedCount - 1)) }
+        open(at: i)
         recent.insert(entry, at: i - packedCount)
     }
 
     /// - Precondition: `0 <= i < count`.
     mutating func remove(at i: Int) {
-        if i < packedCount || hasTail { unpack(from: min(i, packedCount - 1)) }
+        open(at: i)
         recent.remove(at: i - packedCount)
     }
 
@@ -126,6 +126,12 @@ struct SeriesEntries {
             chunks.append(Chunk(firstAt: chunk[0].at, place: packed.add(UnsafeBufferPointer(chunk))))
         }
         packedCount += range.count
+    }
+
+    /// Unpacks what is packed from an entry on, and the tail in any case.
+    @inline(__always)
+    private mutating func open(at i: Int) {
+        if i < packedCount || hasTail { unpack(from: min(i, packedCount - 1)) }
     }
 
     /// Unpacks every chunk from that of an entry on.
