@@ -65,8 +65,12 @@ package struct DeviceDeclaration: Hashable, Sendable {
 
     package var gapAfter: Int64 { gapAfterMilliseconds ?? DeviceDeclaration.defaultGapAfterMilliseconds }
 
+    /// Whether what an event names may matter: of a device that is registered it does not.
+    package var takesNotice: Bool { !isRegistered && (firstRegister == nil || dimension == nil) }
+
     /// Takes in an event that names a register, a unit or both, and is no registration.
     package mutating func notice(register: String?, unit: Unit?) {
+        guard takesNotice else { return }
         if let unit, dimension == nil { dimension = unit.dimension }
         if firstRegister == nil { firstRegister = register }
     }

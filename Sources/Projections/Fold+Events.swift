@@ -108,10 +108,7 @@ extension Fold {
         guard let register = register ?? device.declaration.register,
             let index = device.series.first(where: { registers[Int($0)] == ByteName(register) })
         else { preconditionFailure("an event was logged without its register") }
-        if device.billingSeries == nil || device.declaration.dimension == nil {
-            device.declaration.notice(register: register, unit: unit)
-            resolveBillingSeries(device)
-        }
+        notice(device, series: index, unit: unit)
         let fold = series[Int(index)]
         change.clear()
         body(fold, &change)

@@ -151,10 +151,7 @@ package final class Fold {
             return
         }
         enqueue(device)
-        if device.billingSeries == nil || device.declaration.dimension == nil {
-            device.declaration.notice(register: registers[Int(index)].text, unit: readings[0].traits.unit)
-            resolveBillingSeries(device)
-        }
+        notice(device, series: index, unit: readings[0].traits.unit)
         if device.billingSeries != index {
             remind(device, position: positions[0], recordedAt: recordedTimes.at(positions[0]))
         }
@@ -460,6 +457,14 @@ package final class Fold {
             applyDeclaration(of: device, to: fold)
             resolveBillingSeries(device)
         }
+    }
+
+    /// Takes in what an event of a series says of a device that nobody has registered.
+    @inline(__always)
+    func notice(_ device: DeviceFold, series index: UInt32, unit: Unit?) {
+        guard device.declaration.takesNotice else { return }
+        device.declaration.notice(register: registers[Int(index)].text, unit: unit)
+        resolveBillingSeries(device)
     }
 
     /// Finds the series that is billed, once its register is known and has appeared.

@@ -13,14 +13,19 @@ import Threading
 final class FoldPipeline: @unchecked Sendable {
     private let lanes: [Fold]
     private let capacity: Int
+    private let largestCapacity: Int
     private var filling: ReadingGather
     private var folding: ReadingGather
     private let threads: [SideThread]
 
-    /// `lanes`: of one fold, or that alone.
-    init(_ lanes: [Fold], capacity: Int) {
+    /// - Parameters:
+    ///   - lanes: of one fold, or that alone.
+    ///   - capacity: how many readings may wait to be folded device by device.
+    ///   - growth: how many times as many may wait where that is few for the series there are.
+    init(_ lanes: [Fold], capacity: Int, growth: Int = 1) {
         self.lanes = lanes
         self.capacity = capacity
+        largestCapacity = capacity * growth
         filling = ReadingGather(capacity: capacity)
         folding = ReadingGather(capacity: capacity)
         threads = lanes.map { _ in SideThread(name: "fold") }
@@ -75,7 +80,7 @@ final class FoldPipeline: @unchecked Sendable {
     ) {
         var start = 0
         while start < readings.count {
-            if !filling.takesReadings { handOver(directory) }
+            if !filling.takesReadings, !makesRoom(directory) { handOver(directory) }
             let end = min(readings.count, start + filling.room)
             filling.append(
                 UnsafeBufferPointer(rebasing: readings[start..<end]),
@@ -89,6 +94,13 @@ final class FoldPipeline: @unchecked Sendable {
     private func take(_ event: MeterEvent, position: Position, recordedAt: Instant, directory: SeriesDirectory) {
         if filling.isFull { handOver(directory) }
         filling.append(event, position: position, recordedAt: recordedAt)
+    }
+
+    /// Whether more may join what is full, for it has few readings of each series.
+    private func makesRoom(_ directory: SeriesDirectory) -> Bool {
+        guard filling.room == 0, filling.capacity < largestCapacity else { return false }
+        filling.grow(to: min(ReadingGather.readingsPerSeries * directory.seriesCount, largestCapacity))
+        return filling.takesReadings
     }
 
     private func handOver(_ directory: SeriesDirectory) {

@@ -14,6 +14,10 @@ import MeterModel
 final class ReadingGather {
     /// Readings that may wait: enough that each device of a large fleet has several among them.
     static let usualCapacity = 1 << 20
+    /// How many of each series may wait instead where series are many and the memory is there, and how many times the
+    /// usual number that is at most.
+    static let readingsPerSeries = 8
+    static let largestGrowth = 8
     /// Events that are no readings that may wait.
     static let eventCapacity = 1 << 14
     /// Fewer readings than this are folded as they came; in a small gather fewer than a quarter of it.
@@ -34,7 +38,7 @@ final class ReadingGather {
         var recordedAt: Instant
     }
 
-    let capacity: Int
+    private(set) var capacity: Int
     private let sortedCount: Int
     private var readings: ContiguousArray<ReadingRecord> = []
     private var positions: ContiguousArray<UInt64> = []
@@ -56,6 +60,9 @@ final class ReadingGather {
     var isEmpty: Bool { stages.isEmpty }
     var room: Int { capacity - readings.count }
     var isFull: Bool { room == 0 || events.count >= ReadingGather.eventCapacity }
+
+    /// Lets more readings wait, at least as many as before.
+    func grow(to capacity: Int) { self.capacity = max(self.capacity, capacity) }
 
     /// Whether readings may join: not behind an event that waits for many readings.
     var takesReadings: Bool {

@@ -33,6 +33,8 @@ struct SeriesEntries {
 
     private var hasTail: Bool { packedCount % SeriesEntries.chunkCount != 0 }
     var count: Int { packedCount + recent.count }
+    /// How many of the last entries take the memory of unpacked ones.
+    var unpackedCount: Int { recent.count }
     var isEmpty: Bool { chunks.isEmpty && recent.isEmpty }
     var last: SeriesEntry? { recent.isEmpty ? (isEmpty ? nil : self[count - 1]) : recent.last }
 
@@ -65,7 +67,7 @@ struct SeriesEntries {
     /// Appends `count` entries; `entry` makes them by their number, from 0.
     @inline(__always)
     mutating func append(count: Int, _ entry: (Int) -> SeriesEntry) {
-        open(at: count)
+        open(at: self.count)
         if recent.count >= keptCount + SeriesEntries.chunkCount {
             pack(keeping: keptCount)
             keptCount = max(SeriesEntries.recentCount, keptCount - keptCount / 4)

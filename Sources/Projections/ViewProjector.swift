@@ -66,7 +66,7 @@ package final class ViewProjector {
         }
         fold = lanes[0]
         otherLanes = Array(lanes[1...])
-        pipeline = FoldPipeline(lanes, capacity: gatherCapacity)
+        pipeline = FoldPipeline(lanes, capacity: gatherCapacity, growth: ReadingGather.largestGrowth)
     }
 
     /// Begins from what was folded before, in place of nothing.

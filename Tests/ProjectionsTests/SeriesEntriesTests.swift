@@ -59,6 +59,22 @@ struct SeriesEntriesTests {
         }
     }
 
+    @Test("stay packed while others follow", arguments: [1, 7, 32, 100])
+    func following(runCount: Int) {
+        var entries = SeriesEntries(PackedChunks())
+        for i in 0..<200 {
+            let first = i * runCount
+            entries.append(count: runCount) { SeriesEntry(at: Int64(first + $0), value: 0, position: 1) }
+            #expect(entries.unpackedCount <= runCount + 2 * SeriesEntries.chunkCount, "after \(entries.count)")
+        }
+        // What comes late is unpacked with all behind it, and packed again with what follows.
+        let late = entries.count - 100
+        entries.insert(entries[late], at: late)
+        #expect(entries.unpackedCount >= 100)
+        for i in 0..<2000 { entries.append(SeriesEntry(at: Int64(entries.count + i), value: 0, position: 1)) }
+        #expect(entries.unpackedCount <= 2 * SeriesEntries.chunkCount)
+    }
+
     @Test("lie beside those of other series")
     func sharing() {
         let packed = PackedChunks()
