@@ -8,6 +8,13 @@ package import MeterModel
 ///
 /// Invariants: the blocks follow each other and are of one segment; pointers lie in `arena`, until `reset`.
 package final class ColumnBatch {
+    /// An event that is no reading.
+    package struct Event {
+        /// The number of the device it is of; nil: of none in particular.
+        package var device: UInt32?
+        package var event: MeterEvent
+    }
+
     private var arena = ColumnArena()
     private(set) var runs: [ColumnRun] = []
     /// Whether its first block begins a segment: the fronts of all series then do so before it is walked.
@@ -16,7 +23,7 @@ package final class ColumnBatch {
     package internal(set) var newSeries: ContiguousArray<NewSeries> = []
     package internal(set) var newRegisters: [String] = []
     /// Events that are no readings, in order.
-    package internal(set) var events: [MeterEvent] = []
+    package internal(set) var events: [Event] = []
     /// How many readings it has.
     package private(set) var readingCount = 0
     private(set) var blockCount = 0

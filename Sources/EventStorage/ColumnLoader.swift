@@ -4,7 +4,8 @@ package import RecordLog
 /// Reads a log as batches of columns, from its first block on.
 ///
 /// Invariants: `decoder` is behind the last block taken, and `nextPosition` behind its last record; `devices` has the
-/// device of each series that the log has by then, `registerCount` is how many registers.
+/// device of each series that the log has by then, `deviceNames` the name of each device, `registerCount` is how many
+/// registers.
 package final class ColumnLoader {
     private let log: RecordLogReader
     private let decoder = BlockBodyDecoder()
@@ -12,6 +13,8 @@ package final class ColumnLoader {
     private let last: UInt64
     private var nextPosition: UInt64 = 1
     private var devices: ContiguousArray<UInt32> = []
+    /// The names of the devices that the log has.
+    package private(set) var deviceNames = DeviceNames()
     private var registerCount = 0
     private var unread = UnreadSeries()
 
@@ -67,10 +70,15 @@ package final class ColumnLoader {
         }
         let block = try decoder.decode(view, body: batch.copy(view.body), depth: .columns)
         let positions = view.firstPosition...view.lastPosition
-        guard block.before.series <= devices.count, block.before.registers <= registerCount else {
+        guard block.before.series <= devices.count, block.before.registers <= registerCount,
+            block.before.devices <= deviceNames.count
+        else {
             throw EventStorageError.definitionsMissing(positions: positions)
         }
         // Behind records that were given up there are blocks that define what is known already.
+        for i in block.devices.newOrdinals where decoder.segment.devices.numbers[i] >= deviceNames.count {
+            decoder.segment.devices.withBytes(ofDefinition: i) { deviceNames.append($0) }
+        }
         for i in block.series.newOrdinals where decoder.segment.series.states[i].series >= devices.count {
             devices.append(decoder.segment.series.states[i].device)
             batch.newSeries.append(
@@ -101,7 +109,8 @@ package final class ColumnLoader {
             switch run {
             case .readings: preconditionFailure("readings of a block that was decoded for its columns")
             case .event(_, _, let event):
-                batch.events.append(event)
+                let device = event.device.flatMap { deviceNames.number(of: $0) }
+                batch.events.append(ColumnBatch.Event(device: device, event: event))
                 position += 1
             case .lost(_, let lost): position += UInt64(lost.count)
             case .passedOver(let count):

@@ -1,5 +1,7 @@
 /// A fact, told in the past tense (semantics, section 9), all but readings: those travel as `ReadingRecord`s.
-package enum MeterEvent: Hashable, Sendable {
+///
+/// A word wherever it lies: a registration has some 400 bytes, which are not to be copied from hand to hand.
+package indirect enum MeterEvent: Hashable, Sendable {
     case readingCorrected(ReadingCorrected)
     case readingVoided(ReadingVoided)
     case deviceRegistered(DeviceRegistered)

@@ -20,8 +20,12 @@ struct SummaryTests {
             let last = random.oneIn(3) ? Position(UInt64(random.int(1...Int64(pipeline.head.rawValue)))) : nil
             let expected = try SummedRows(pipeline.rebuilt(through: last))
             for threadCount in [1, 2, 4] {
-                let passes: SummaryFold.Passes = random.oneIn(2) ? .one : .two
-                let run = SummaryRun(zones: testZones, threadCount: threadCount, passes: passes) {
+                let run = SummaryRun(
+                    zones: testZones,
+                    threadCount: threadCount,
+                    passes: random.oneIn(2) ? .one : .two,
+                    redeclaredLimit: random.pick([0, 1, DeclaredTerms.leastRedeclaredLimit])
+                ) {
                     try pipeline.makeReader()
                 }
                 let rows = try run.run(through: last).rows

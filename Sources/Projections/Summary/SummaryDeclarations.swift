@@ -1,27 +1,29 @@
 import EventStorage
 import MeterModel
 
-/// What the log declares about counting, all of it: what holds of a device in the end holds for all its readings.
+/// What the log declares about counting: what holds of a device in the end holds for all its readings.
 struct SummaryDeclarations {
-    private struct Device {
+    private final class Device {
         var declaration = DeviceDeclaration()
         /// The earliest assignment: whose tariff gives the zone where the device declares none.
-        var assignedFrom = Int32.max
-        var tariff: String?
+        private var assignedFrom = Int32.max
+        private(set) var tariff: String?
         /// Whether readings are corrected, voided or counted by other meters in turn.
         var isDisturbed = false
 
-        mutating func assign(_ tariff: String, from day: Int32) {
+        func assign(_ tariff: String, from day: Int32) {
             guard day <= assignedFrom else { return }
             assignedFrom = day
             self.tariff = tariff
         }
     }
 
-    /// The devices of which something was declared, by their names' numbers.
-    private var names = NameTable()
-    private var devices: ContiguousArray<Device> = []
-    private var tariffZones: [ByteName: String] = [:]
+    /// By number; nil where nothing was declared of one.
+    private var devices: ContiguousArray<Device?> = []
+    /// Nil: published without one.
+    private var tariffZones: [ByteName: ByteName?] = [:]
+    /// Whether the zone of a tariff changed that had one before.
+    private(set) var zonesMoved = false
 
     /// Whether an event bears on what readings add up to.
     static func bears(_ event: MeterEvent) -> Bool {
@@ -33,34 +35,41 @@ struct SummaryDeclarations {
         }
     }
 
-    mutating func take(_ event: MeterEvent) {
+    /// Takes an event in; `device`: the number of that it names.
+    mutating func take(_ event: MeterEvent, device: UInt32?) {
+        if case .tariffPublished(let e) = event {
+            let zone = e.timezone.map { ByteName($0) }
+            let former = tariffZones.updateValue(zone, forKey: ByteName(e.tariff))
+            zonesMoved = zonesMoved || (former ?? zone) != zone
+            return
+        }
+        guard let device, SummaryDeclarations.bears(event) else { return }
+        let known = self.device(device)
         switch event {
-        case .readingCorrected(let e): devices[index(of: e.device)].isDisturbed = true
-        case .readingVoided(let e): devices[index(of: e.device)].isDisturbed = true
-        case .meterExchanged(let e): devices[index(of: e.device)].isDisturbed = true
-        case .multiplierCorrected(let e): devices[index(of: e.device)].isDisturbed = true
         case .deviceRegistered(let e):
-            let device = index(of: e.device)
-            devices[device].declaration.declare(e)
-            if let tariff = e.tariff { devices[device].assign(tariff, from: e.from?.dayNumber ?? Int32.min) }
-        case .tariffAssigned(let e): devices[index(of: e.device)].assign(e.tariff, from: e.from.dayNumber)
-        case .tariffPublished(let e): tariffZones[ByteName(e.tariff)] = e.timezone
-        default: break
+            known.declaration.declare(e)
+            if let tariff = e.tariff { known.assign(tariff, from: e.from?.dayNumber ?? Int32.min) }
+        case .tariffAssigned(let e): known.assign(e.tariff, from: e.from.dayNumber)
+        default: known.isDisturbed = true
         }
     }
 
-    private mutating func index(of name: String) -> Int {
-        let index = Int(names.intern(name))
-        if index == devices.count { devices.append(Device()) }
-        return index
+    private mutating func device(_ number: UInt32) -> Device {
+        while devices.count <= Int(number) { devices.append(nil) }
+        if let device = devices[Int(number)] { return device }
+        let device = Device()
+        devices[Int(number)] = device
+        return device
     }
 
-    /// How the readings of a device count.
-    func terms(of name: String, _ table: inout SummaryTermsTable) -> UInt32 {
-        guard let index = names.index(of: name) else { return table.index(of: SummaryTerms(), zone: nil) }
-        let device = devices[Int(index)]
+    /// How the readings of a device count by what was taken in: its number in the table.
+    func terms(ofDevice number: UInt32, _ table: inout SummaryTermsTable) -> UInt32 {
+        guard Int(number) < devices.count, let device = devices[Int(number)] else {
+            return table.index(of: SummaryTerms(), zone: nil)
+        }
         let factors = DeclaredFactors(device.declaration)
-        let zone = device.declaration.timezone ?? device.tariff.flatMap { tariffZones[ByteName($0)] }
+        // A tariff is published before it is assigned.
+        let zone = device.declaration.timezone ?? device.tariff.flatMap { (tariffZones[ByteName($0)] ?? nil)?.text }
         let terms = SummaryTerms(
             zone: 0,
             gapAfter: device.declaration.gapAfter,

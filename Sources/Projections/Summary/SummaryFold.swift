@@ -39,7 +39,7 @@ final class SummaryFold {
         var waiting = 0..<0
     }
 
-    /// Late readings that are kept of a series, and about how many of all.
+    /// Late readings that are kept of a series, and how many of all, but for those of one batch.
     private static let lateLimit = 2000
     static let totalLateLimit = 4_000_000
 
@@ -55,8 +55,8 @@ final class SummaryFold {
     }
 
     let passes: Passes
-    let terms: [SummaryTerms]
-    let zones: [ZoneRules]
+    private(set) var terms: [SummaryTerms]
+    private(set) var zones: [ZoneRules]
     private(set) var fronts: UnsafeMutablePointer<SeriesFront>
     private(set) var notes: UnsafeMutablePointer<Note>
     private(set) var recent: RecentReadings
@@ -87,21 +87,28 @@ final class SummaryFold {
     /// Whether there is room for another series.
     var hasRoom: Bool { passes == .two || count < SummaryFold.recentSeriesLimit }
 
+    /// Takes in terms that follow those it knows.
+    func learn(_ table: SummaryTermsTable) {
+        guard table.terms.count > terms.count else { return }
+        terms = table.terms
+        zones = table.zones
+    }
+
+    /// The group of a register's energy, and behind it that of volume.
+    func groupIndex(register: UInt32, _ terms: SummaryTerms) -> Int {
+        let energy = SummaryGroup(register: register, utility: terms.utility, dimension: .energy, zone: terms.zone)
+        var volume = energy
+        volume.dimension = .volume
+        let index = groups.index(of: energy)
+        let next = groups.index(of: volume)
+        precondition(next == index + 1, "the groups of a register do not follow each other")
+        return index
+    }
+
     /// Takes a series in that is first in the log.
     func append(_ series: NewSeries, terms index: UInt32) {
         if count == capacity { grow() }
-        let group = groups.index(
-            of: SummaryGroup(
-                register: series.register,
-                utility: terms[Int(index)].utility,
-                dimension: .energy,
-                zone: terms[Int(index)].zone
-            )
-        )
-        var volume = groups.groups[group]
-        volume.dimension = .volume
-        let next = groups.index(of: volume)
-        precondition(next == group + 1, "the groups of a register do not follow each other")
+        let group = groupIndex(register: series.register, terms[Int(index)])
         (fronts + count).initialize(to: SeriesFront(series: UInt32(count), device: series.device))
         (notes + count).initialize(
             to: Note(
@@ -156,9 +163,7 @@ final class SummaryFold {
             if instant < front.pointee.at, passes == .one {
                 takeLate(series, RecentReadings.Reading(at: instant, value: value), into: part)
             } else if instant < front.pointee.at {
-                if let limit = part.lateLimit, part.lates.count >= limit {
-                    note.pointee.lateLimit = note.pointee.lateCount
-                }
+                if !part.hasLateRoom { note.pointee.lateLimit = note.pointee.lateCount }
                 guard note.pointee.lateCount < note.pointee.lateLimit else { return unsettle(series) }
                 note.pointee.lateCount += 1
                 part.lates.append(LateReading(series: series, at: instant, value: value))
@@ -191,6 +196,13 @@ final class SummaryFold {
     func unsettle(_ series: UInt32) {
         notes[Int(series)].status = .unsettled
         fronts[Int(series)].reach = 0
+    }
+
+    /// Leaves the series of some devices to the exact fold, once all passes are made: what they added up to still
+    /// follows from their readings.
+    func unsettle(ofDevices devices: Set<UInt32>) {
+        guard !devices.isEmpty else { return }
+        for series in 0..<UInt32(count) where devices.contains(fronts[Int(series)].device) { unsettle(series) }
     }
 
     private func begin(_ series: UInt32, at instant: Int64, value: Int64, _ traits: ReadingTraits) {

@@ -41,10 +41,8 @@ final class SummaryPart {
     var missCount = 0
     /// What went wrong.
     var error: (any Error)?
-    /// About how many late readings are kept; nil: as many as each series may have.
-    let lateLimit: Int?
-
-    init(lateLimit: Int? = nil) { self.lateLimit = lateLimit }
+    /// Whether more late readings are kept than there are of all parts.
+    var hasLateRoom = true
 
     func reserve(_ groupCount: Int) {
         while groups.count < groupCount { groups.append(SummaryDays()) }

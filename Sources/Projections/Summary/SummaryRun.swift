@@ -14,6 +14,7 @@ package struct SummaryRun {
     private let zones: any ZoneSource
     private let threadCount: Int
     private let passes: SummaryFold.Passes
+    private let redeclaredLimit: Int
     private let makeReader: () throws -> EventLogReader
 
     /// Readings of devices that are folded exactly at a time, about: bounds the memory it takes.
@@ -33,22 +34,21 @@ package struct SummaryRun {
         self.init(zones: zones, threadCount: threadCount, passes: .one, makeReader: makeReader)
     }
 
-    /// As above, with two passes at once where that is said.
+    /// As above, with two passes at once where that is said, and another number of devices that may be redeclared.
     init(
         zones: any ZoneSource,
         threadCount: Int,
         passes: SummaryFold.Passes,
+        redeclaredLimit: Int = DeclaredTerms.leastRedeclaredLimit,
         makeReader: @escaping () throws -> EventLogReader
     ) {
         precondition(threadCount > 0, "no thread to work")
         self.zones = zones
         self.threadCount = threadCount
         self.passes = passes
+        self.redeclaredLimit = redeclaredLimit
         self.makeReader = makeReader
     }
-
-    /// Thrown where a log that was taken to declare nothing does.
-    private struct DeclaresSomething: Error {}
 
     /// Thrown where one pass is not enough.
     private struct NeedsTwoPasses: Error {}
@@ -58,15 +58,6 @@ package struct SummaryRun {
         let reader: EventLogReader
         let segments: [SegmentSummary]
         let last: Position
-    }
-
-    /// What was declared, and of which devices by their numbers.
-    private struct Known {
-        var table: SummaryTermsTable
-        var termsOfDevice: [UInt32]
-        var directory: SeriesDirectory?
-        /// False: what the log declares was not looked for.
-        var isComplete: Bool
     }
 
     /// Folds the log.
@@ -98,88 +89,78 @@ package struct SummaryRun {
             return summary
         }
         do {
-            let known = Known(
-                table: plainTable(),
-                termsOfDevice: [],
-                directory: nil,
-                isComplete: false
-            )
-            try add(known, log, to: &summary)
-        } catch is DeclaresSomething {
-            try add(try known(log), log, to: &summary)
+            try add(nil, log, to: &summary)
+        } catch is DeclaredTerms.DeclaredLate {
+            try add(try declarations(log), log, to: &summary)
         }
         return summary
     }
 
     /// Adds what all devices used, in one pass if that is enough.
-    private func add(
-        _ known: Known,
-        _ log: Extent,
-        to summary: inout FleetSummary
-    ) throws {
+    ///
+    /// `declarations`: all there are; nil: they are taken in on the way.
+    private func add(_ declarations: SummaryDeclarations?, _ log: Extent, to summary: inout FleetSummary) throws {
         do {
-            try add(known, log, passes, to: &summary)
+            try add(declarations, log, passes, to: &summary)
         } catch is NeedsTwoPasses {
-            try add(known, log, .two, to: &summary)
+            try add(declarations, log, .two, to: &summary)
         }
     }
 
-    private func plainTable() -> SummaryTermsTable {
-        var table = SummaryTermsTable(zones)
-        _ = table.index(of: SummaryTerms(), zone: nil)
-        return table
-    }
-
-    private func known(_ log: Extent) throws -> Known {
+    /// All that the log declares.
+    private func declarations(_ log: Extent) throws -> SummaryDeclarations {
         var directory = SeriesDirectory()
         var declarations = SummaryDeclarations()
         try log.reader.forEachBlock(of: DeviceScope([]), through: log.last) { block in
             try block.extend(&directory)
-            for case .event(_, let event) in block.runs { declarations.take(event) }
+            for case .event(_, let event) in block.runs {
+                declarations.take(event, device: event.device.flatMap { directory.devices.index(of: $0) })
+            }
             return .proceed
         }
-        var known = Known(table: plainTable(), termsOfDevice: [], directory: directory, isComplete: true)
-        for device in 0..<UInt32(directory.deviceCount) {
-            known.termsOfDevice.append(declarations.terms(of: directory.devices[device], &known.table))
-        }
-        return known
+        return declarations
     }
 
     // MARK: All devices
 
     private func add(
-        _ known: Known,
+        _ declarations: SummaryDeclarations?,
         _ log: Extent,
         _ passes: SummaryFold.Passes,
         to summary: inout FleetSummary
     ) throws {
-        let fold = SummaryFold(known.table, passes: passes)
+        var declared = DeclaredTerms(zones, knowing: declarations, leastLimit: redeclaredLimit)
+        let fold = SummaryFold(declared.table, passes: passes)
         var registers: [String] = []
         let partCount = threadCount == 1 ? 1 : SummaryRun.partsPerThread * threadCount
-        let parts = (0..<partCount).map { _ in SummaryPart(lateLimit: SummaryFold.totalLateLimit / partCount) }
-        try walk(log, fold, parts) { batch in
-            if !known.isComplete, batch.events.contains(where: SummaryDeclarations.bears) {
-                throw DeclaresSomething()
-            }
+        let parts = (0..<partCount).map { _ in SummaryPart() }
+        let names = try walk(log, fold, parts) { batch in
+            try declared.take(batch, seriesCount: fold.count)
             registers += batch.newRegisters
             // Few series that go wrong are folded exactly in less time than a second pass takes.
             guard parts.reduce(0, { $0 + $1.missCount }) <= fold.count / 100 else { throw NeedsTwoPasses() }
             for series in batch.newSeries {
                 guard fold.hasRoom else { throw NeedsTwoPasses() }
-                let device = Int(series.device)
-                fold.append(series, terms: device < known.termsOfDevice.count ? known.termsOfDevice[device] : 0)
+                let terms = declared.give(series.device)
+                fold.learn(declared.table)
+                fold.append(series, terms: terms)
             }
-            for part in parts { part.reserve(fold.groups.groups.count) }
+            let hasLateRoom = parts.reduce(0) { $0 + $1.lates.count } < SummaryFold.totalLateLimit
+            for part in parts {
+                part.reserve(fold.groups.groups.count)
+                part.hasLateRoom = hasLateRoom
+            }
         } uncalm: {
             fold.take($0, at: $1, value: $2, $3, into: $4)
         }
         let lastAt = fold.lastReadAt
         if fold.endFirstPass(parts, into: parts[0]) {
             fold.beginSecondPass()
-            try walk(log, fold, parts, willWalk: { _ in }) { series, at, value, _, part in
+            _ = try walk(log, fold, parts, willWalk: { _ in }) { series, at, value, _, part in
                 fold.takeAgain(series, at: at, value: value, into: part)
             }
         }
+        fold.unsettle(ofDevices: declared.redeclared)
         perform(partCount) { i in
             let some = fold.count * i / partCount..<fold.count * (i + 1) / partCount
             fold.addRows(of: some, lastAt: lastAt, into: parts[i])
@@ -189,13 +170,13 @@ package struct SummaryRun {
         for part in parts {
             for (i, days) in part.groups.enumerated() { total.groups[i].add(days, sign: 1) }
         }
-        try correct(total, fold, known, log)
+        try correct(total, fold, &declared, names, log)
         for (i, group) in fold.groups.groups.enumerated() {
             summary.add(
                 total.groups[i],
                 register: registers[Int(group.register)],
                 group,
-                zone: known.table.zones[group.zone]
+                zone: fold.zones[group.zone]
             )
         }
     }
@@ -208,6 +189,7 @@ package struct SummaryRun {
     ///   - parts: into how many parts the series are cut.
     ///   - willWalk: called with each batch before it is walked.
     ///   - uncalm: takes a reading that is not calm, for the part given.
+    /// - Returns: the names of the log's devices.
     /// - Throws: `RecordLogError`, `EventStorageError`, and what `willWalk` throws.
     private func walk(
         _ log: Extent,
@@ -215,7 +197,7 @@ package struct SummaryRun {
         _ parts: [SummaryPart],
         willWalk: (ColumnBatch) throws -> Void,
         uncalm: (UInt32, Int64, Int64, ReadingTraits, SummaryPart) -> Void
-    ) throws {
+    ) throws -> DeviceNames {
         let loader = try ColumnLoader(log.reader, of: log.segments, through: log.last)
         var (batch, next) = (ColumnBatch(), ColumnBatch())
         var isMore = try loader.load(batch, parts: parts.count)
@@ -240,6 +222,7 @@ package struct SummaryRun {
             isMore = try loaded.get()
             swap(&batch, &next)
         }
+        return loader.deviceNames
     }
 
     /// Does tasks 0 and following, each once; later ones may be done before earlier ones have ended.
@@ -268,31 +251,34 @@ package struct SummaryRun {
     private func correct(
         _ total: SummaryPart,
         _ fold: SummaryFold,
-        _ known: Known,
+        _ declared: inout DeclaredTerms,
+        _ names: DeviceNames,
         _ log: Extent
     ) throws {
         let unsettled = fold.unsettled
         guard !unsettled.isEmpty else { return }
-        let directory = try known.directory ?? log.reader.directory(through: log.last)
         var isUnsettled = ContiguousArray(repeating: false, count: fold.count)
         for series in unsettled { isUnsettled[Int(series)] = true }
         let devices = Set(unsettled.map { fold.fronts[Int($0)].device }).sorted()
-        let perDevice = max(1, log.last.rawValue / UInt64(max(1, directory.deviceCount)))
+        let perDevice = max(1, log.last.rawValue / UInt64(max(1, names.count)))
         let atOnce = Int(max(1, SummaryRun.exactReadingCount / perDevice))
         for start in stride(from: 0, to: devices.count, by: atOnce) {
             let some = devices[start..<min(devices.count, start + atOnce)]
-            let exact = Fold(zones: zones, scope: DeviceScope(some.map { directory.devices[$0] }))
+            let exact = Fold(zones: zones, scope: DeviceScope(some.map { names[$0] }))
             var readings: ContiguousArray<ReadingRecord> = []
             try foldAlone(exact, log) { run in
                 readings.append(contentsOf: run.filter { isUnsettled[Int($0.series)] })
             }
-            takeBack(readings, fold, known.table, from: total)
+            takeBack(readings, fold, declared.table, from: total)
             for index in unsettled where exact.owners[Int(index)] !== exact.outsider {
-                let note = fold.notes[Int(index)]
-                var group = fold.groups.groups[Int(note.group)]
-                group.dimension = exact.owners[Int(index)].declaration.dimension ?? .energy
-                guard let number = fold.groups.groups.firstIndex(of: group) else { continue }
-                exact.addDays(ofSeries: index, to: &total.groups[number])
+                // What was declared last tells in which group its rows are, whatever it was given.
+                let terms = declared.terms(ofDevice: fold.fronts[Int(index)].device)
+                fold.learn(declared.table)
+                let register = fold.groups.groups[Int(fold.notes[Int(index)].group)].register
+                let energy = fold.groupIndex(register: register, terms)
+                total.reserve(fold.groups.groups.count)
+                let isVolume = exact.owners[Int(index)].declaration.dimension == .volume
+                exact.addDays(ofSeries: index, to: &total.groups[isVolume ? energy + 1 : energy])
             }
         }
     }

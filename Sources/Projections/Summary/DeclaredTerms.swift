@@ -1,0 +1,75 @@
+import EventStorage
+import MeterModel
+
+/// The terms by which the readings of each device count, while the log tells what it declares.
+///
+/// Most devices are declared before their first reading. What is declared later counts for the readings before it too:
+/// a device whose terms that changes is `redeclared`, and left to the exact fold.
+///
+/// Invariants: `given` has, by device, the terms that its first series was given; of a device that is not redeclared
+/// they are what all that was taken in makes of it.
+struct DeclaredTerms {
+    /// Thrown where so much is declared late that it is worth reading all that is declared first.
+    struct DeclaredLate: Error {}
+
+    /// So many devices may be redeclared, and one in so many of the series.
+    static let leastRedeclaredLimit = 8
+    private static let seriesPerRedeclared = 100
+
+    private static let none = UInt32.max
+
+    private(set) var table: SummaryTermsTable
+    private var declarations: SummaryDeclarations
+    /// Whether `declarations` has all that the log declares.
+    private let isComplete: Bool
+    private let leastLimit: Int
+    private var given: ContiguousArray<UInt32> = []
+    /// Devices of which something was declared that changes how their earlier readings count.
+    private(set) var redeclared: Set<UInt32> = []
+
+    /// - Parameters:
+    ///   - zones: the rules by which local days are cut.
+    ///   - declarations: all that the log declares; nil: it is taken in on the way.
+    ///   - leastLimit: how many devices may be redeclared of however few series.
+    init(_ zones: any ZoneSource, knowing declarations: SummaryDeclarations? = nil, leastLimit: Int) {
+        self.leastLimit = leastLimit
+        table = SummaryTermsTable(zones)
+        self.declarations = declarations ?? SummaryDeclarations()
+        isComplete = declarations != nil
+    }
+
+    /// Takes in what a batch declares, before its series are given terms.
+    ///
+    /// `seriesCount`: how many series there were before it.
+    /// - Throws: `DeclaredLate`.
+    mutating func take(_ batch: ColumnBatch, seriesCount: Int) throws(DeclaredLate) {
+        guard !isComplete else { return }
+        var touched: [UInt32] = []
+        for told in batch.events {
+            declarations.take(told.event, device: told.device)
+            if let device = told.device, isGiven(device) { touched.append(device) }
+        }
+        for device in touched where declarations.terms(ofDevice: device, &table) != given[Int(device)] {
+            redeclared.insert(device)
+        }
+        let limit = max(leastLimit, seriesCount / DeclaredTerms.seriesPerRedeclared)
+        if declarations.zonesMoved || redeclared.count > limit { throw DeclaredLate() }
+    }
+
+    private func isGiven(_ device: UInt32) -> Bool {
+        Int(device) < given.count && given[Int(device)] != DeclaredTerms.none
+    }
+
+    /// The terms of a device one of whose series comes first.
+    mutating func give(_ device: UInt32) -> UInt32 {
+        if isGiven(device) { return given[Int(device)] }
+        while given.count <= Int(device) { given.append(DeclaredTerms.none) }
+        given[Int(device)] = declarations.terms(ofDevice: device, &table)
+        return given[Int(device)]
+    }
+
+    /// The terms of a device by all that was taken in.
+    mutating func terms(ofDevice device: UInt32) -> SummaryTerms {
+        table.terms[Int(declarations.terms(ofDevice: device, &table))]
+    }
+}
