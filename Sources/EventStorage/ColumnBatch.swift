@@ -44,11 +44,10 @@ package final class ColumnBatch {
 
     package init() {}
 
-    /// `isFirst`: whether it is the first of the log, on which all wait. Whoever cannot use the log's events learns
-    /// soonest of those.
+    /// `isFirst`: whether it is the first of the log, on which all wait.
     func isFull(isFirst: Bool) -> Bool {
-        if isFirst { return readingCount >= ColumnBatch.firstReadingCount || !events.isEmpty }
-        return readingCount >= ColumnBatch.fullReadingCount || blockCount >= ColumnBatch.fullBlockCount
+        let limit = isFirst ? ColumnBatch.firstReadingCount : ColumnBatch.fullReadingCount
+        return readingCount >= limit || blockCount >= ColumnBatch.fullBlockCount
     }
 
     func reset() {

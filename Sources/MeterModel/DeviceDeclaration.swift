@@ -7,7 +7,7 @@ package struct DeviceDeclaration: Hashable, Sendable {
     package private(set) var utility: Utility?
     package private(set) var declaredUnit: Unit?
     package private(set) var declaredRegister: String?
-    /// That of the first event that named one.
+    /// That of the first event that named one, before the device was registered.
     package private(set) var firstRegister: String?
     package private(set) var timezone: String?
     package private(set) var multiplier: ExactDecimal?

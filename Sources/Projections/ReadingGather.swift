@@ -14,8 +14,8 @@ import MeterModel
 final class ReadingGather {
     /// Readings that may wait: enough that each device of a large fleet has several among them.
     static let usualCapacity = 1 << 20
-    /// How many of each series may wait instead where series are many and the memory is there, and how many times the
-    /// usual number that is at most.
+    /// How many of each series may wait instead where series are many and all is made anew; so many times the usual
+    /// number at most.
     static let readingsPerSeries = 8
     static let largestGrowth = 8
     /// Events that are no readings that may wait.
@@ -135,6 +135,8 @@ final class ReadingGather {
     /// Folds what waits; it was closed before.
     func fold(into fold: Fold) {
         guard !isEmpty else { return }
+        // Held once, and not anew for each event: lanes would count references to the same one side by side.
+        let directory = directory
         fold.grow(to: directory)
         for (i, stage) in stages.enumerated() {
             let range = readingStart(of: i)..<stage.readingEnd

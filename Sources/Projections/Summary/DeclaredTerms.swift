@@ -4,7 +4,8 @@ import MeterModel
 /// The terms by which the readings of each device count, while the log tells what it declares.
 ///
 /// Most devices are declared before their first reading. What is declared later counts for the readings before it too:
-/// a device whose terms that changes is `redeclared`, and left to the exact fold.
+/// a device whose terms that changes is `redeclared`, and left to the exact fold, which costs little where it is one of
+/// many and nothing more where its readings would not be plain anyway.
 ///
 /// Invariants: `given` has, by device, the terms that its first series was given; of a device that is not redeclared
 /// they are what all that was taken in makes of it.
@@ -12,26 +13,28 @@ struct DeclaredTerms {
     /// Thrown where so much is declared late that it is worth reading all that is declared first.
     struct DeclaredLate: Error {}
 
-    /// So many devices may be redeclared, and one in so many of the series.
-    static let leastRedeclaredLimit = 8
-    private static let seriesPerRedeclared = 100
+    /// Of so many devices one may be redeclared whose readings are plain.
+    private static let devicesPerRedeclared = 100
 
     private static let none = UInt32.max
 
     private(set) var table: SummaryTermsTable
-    private var declarations: SummaryDeclarations
+    private(set) var declarations: SummaryDeclarations
     /// Whether `declarations` has all that the log declares.
     private let isComplete: Bool
     private let leastLimit: Int
     private var given: ContiguousArray<UInt32> = []
+    private var givenCount = 0
     /// Devices of which something was declared that changes how their earlier readings count.
     private(set) var redeclared: Set<UInt32> = []
+    /// How many of them are not exact for what was declared.
+    private var plainCount = 0
 
     /// - Parameters:
     ///   - zones: the rules by which local days are cut.
     ///   - declarations: all that the log declares; nil: it is taken in on the way.
-    ///   - leastLimit: how many devices may be redeclared of however few series.
-    init(_ zones: any ZoneSource, knowing declarations: SummaryDeclarations? = nil, leastLimit: Int) {
+    ///   - leastLimit: how many devices may be redeclared of however few.
+    init(_ zones: any ZoneSource, knowing declarations: SummaryDeclarations? = nil, leastLimit: Int = 0) {
         self.leastLimit = leastLimit
         table = SummaryTermsTable(zones)
         self.declarations = declarations ?? SummaryDeclarations()
@@ -40,20 +43,21 @@ struct DeclaredTerms {
 
     /// Takes in what a batch declares, before its series are given terms.
     ///
-    /// `seriesCount`: how many series there were before it.
     /// - Throws: `DeclaredLate`.
-    mutating func take(_ batch: ColumnBatch, seriesCount: Int) throws(DeclaredLate) {
+    mutating func take(_ batch: ColumnBatch) throws(DeclaredLate) {
         guard !isComplete else { return }
         var touched: [UInt32] = []
         for told in batch.events {
             declarations.take(told.event, device: told.device)
             if let device = told.device, isGiven(device) { touched.append(device) }
         }
-        for device in touched where declarations.terms(ofDevice: device, &table) != given[Int(device)] {
-            redeclared.insert(device)
+        for device in touched {
+            let now = declarations.terms(ofDevice: device, &table)
+            guard now != given[Int(device)], redeclared.insert(device).inserted else { continue }
+            plainCount += table.terms[Int(now)].isExact ? 0 : 1
         }
-        let limit = max(leastLimit, seriesCount / DeclaredTerms.seriesPerRedeclared)
-        if declarations.zonesMoved || redeclared.count > limit { throw DeclaredLate() }
+        let limit = max(leastLimit, givenCount / DeclaredTerms.devicesPerRedeclared)
+        if declarations.zonesMoved || plainCount > limit { throw DeclaredLate() }
     }
 
     private func isGiven(_ device: UInt32) -> Bool {
@@ -64,6 +68,7 @@ struct DeclaredTerms {
     mutating func give(_ device: UInt32) -> UInt32 {
         if isGiven(device) { return given[Int(device)] }
         while given.count <= Int(device) { given.append(DeclaredTerms.none) }
+        givenCount += 1
         given[Int(device)] = declarations.terms(ofDevice: device, &table)
         return given[Int(device)]
     }

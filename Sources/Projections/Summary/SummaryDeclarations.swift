@@ -20,9 +20,10 @@ struct SummaryDeclarations {
 
     /// By number; nil where nothing was declared of one.
     private var devices: ContiguousArray<Device?> = []
-    /// Nil: published without one.
+    /// Nil: published without one. A tariff that is assigned before it is published, as may be where a publication is
+    /// lost, is as one published so.
     private var tariffZones: [ByteName: ByteName?] = [:]
-    /// Whether the zone of a tariff changed that had one before.
+    /// Whether a tariff's zone changed.
     private(set) var zonesMoved = false
 
     /// Whether an event bears on what readings add up to.
@@ -48,10 +49,16 @@ struct SummaryDeclarations {
         switch event {
         case .deviceRegistered(let e):
             known.declaration.declare(e)
-            if let tariff = e.tariff { known.assign(tariff, from: e.from?.dayNumber ?? Int32.min) }
-        case .tariffAssigned(let e): known.assign(e.tariff, from: e.from.dayNumber)
+            if let tariff = e.tariff { assign(known, tariff, from: e.from?.dayNumber ?? Int32.min) }
+        case .tariffAssigned(let e): assign(known, e.tariff, from: e.from.dayNumber)
         default: known.isDisturbed = true
         }
+    }
+
+    private mutating func assign(_ device: Device, _ tariff: String, from day: Int32) {
+        device.assign(tariff, from: day)
+        let name = ByteName(tariff)
+        if tariffZones[name] == nil { tariffZones[name] = .some(nil) }
     }
 
     private mutating func device(_ number: UInt32) -> Device {
@@ -62,13 +69,17 @@ struct SummaryDeclarations {
         return device
     }
 
+    /// The devices whose readings are corrected, voided or counted by other meters in turn.
+    var disturbed: [UInt32] {
+        devices.indices.filter { devices[$0]?.isDisturbed ?? false }.map(UInt32.init)
+    }
+
     /// How the readings of a device count by what was taken in: its number in the table.
     func terms(ofDevice number: UInt32, _ table: inout SummaryTermsTable) -> UInt32 {
         guard Int(number) < devices.count, let device = devices[Int(number)] else {
             return table.index(of: SummaryTerms(), zone: nil)
         }
         let factors = DeclaredFactors(device.declaration)
-        // A tariff is published before it is assigned.
         let zone = device.declaration.timezone ?? device.tariff.flatMap { (tariffZones[ByteName($0)] ?? nil)?.text }
         let terms = SummaryTerms(
             zone: 0,

@@ -41,7 +41,7 @@ final class SummaryPart {
     var missCount = 0
     /// What went wrong.
     var error: (any Error)?
-    /// Whether more late readings are kept than there are of all parts.
+    /// Whether late readings are kept: all parts together have few enough.
     var hasLateRoom = true
 
     func reserve(_ groupCount: Int) {

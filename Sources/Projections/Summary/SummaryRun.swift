@@ -34,12 +34,12 @@ package struct SummaryRun {
         self.init(zones: zones, threadCount: threadCount, passes: .one, makeReader: makeReader)
     }
 
-    /// As above, with two passes at once where that is said, and another number of devices that may be redeclared.
+    /// As above, with two passes at once where that is said, and other least devices that may be redeclared.
     init(
         zones: any ZoneSource,
         threadCount: Int,
         passes: SummaryFold.Passes,
-        redeclaredLimit: Int = DeclaredTerms.leastRedeclaredLimit,
+        redeclaredLimit: Int = 0,
         makeReader: @escaping () throws -> EventLogReader
     ) {
         precondition(threadCount > 0, "no thread to work")
@@ -135,7 +135,7 @@ package struct SummaryRun {
         let partCount = threadCount == 1 ? 1 : SummaryRun.partsPerThread * threadCount
         let parts = (0..<partCount).map { _ in SummaryPart() }
         let names = try walk(log, fold, parts) { batch in
-            try declared.take(batch, seriesCount: fold.count)
+            try declared.take(batch)
             registers += batch.newRegisters
             // Few series that go wrong are folded exactly in less time than a second pass takes.
             guard parts.reduce(0, { $0 + $1.missCount }) <= fold.count / 100 else { throw NeedsTwoPasses() }
@@ -170,7 +170,7 @@ package struct SummaryRun {
         for part in parts {
             for (i, days) in part.groups.enumerated() { total.groups[i].add(days, sign: 1) }
         }
-        try correct(total, fold, &declared, names, log)
+        try correct(total, fold, &declared, names, log, &summary)
         for (i, group) in fold.groups.groups.enumerated() {
             summary.add(
                 total.groups[i],
@@ -247,19 +247,21 @@ package struct SummaryRun {
 
     // MARK: Devices that are folded exactly
 
-    /// Puts the exact rows of the series that are not settled in the place of what they had added up to.
+    /// Puts the exact rows of the series that are not settled in the place of what they had added up to, and adds those
+    /// of series without a reading: of exchanges and corrections alone.
     private func correct(
         _ total: SummaryPart,
         _ fold: SummaryFold,
         _ declared: inout DeclaredTerms,
         _ names: DeviceNames,
-        _ log: Extent
+        _ log: Extent,
+        _ summary: inout FleetSummary
     ) throws {
         let unsettled = fold.unsettled
-        guard !unsettled.isEmpty else { return }
         var isUnsettled = ContiguousArray(repeating: false, count: fold.count)
         for series in unsettled { isUnsettled[Int(series)] = true }
-        let devices = Set(unsettled.map { fold.fronts[Int($0)].device }).sorted()
+        let disturbed = declared.declarations.disturbed
+        let devices = Set(unsettled.map { fold.fronts[Int($0)].device }).union(disturbed).sorted()
         let perDevice = max(1, log.last.rawValue / UInt64(max(1, names.count)))
         let atOnce = Int(max(1, SummaryRun.exactReadingCount / perDevice))
         for start in stride(from: 0, to: devices.count, by: atOnce) {
@@ -280,6 +282,7 @@ package struct SummaryRun {
                 let isVolume = exact.owners[Int(index)].declaration.dimension == .volume
                 exact.addDays(ofSeries: index, to: &total.groups[isVolume ? energy + 1 : energy])
             }
+            add(exact, series: min(fold.count, exact.series.count)..<exact.series.count, to: &summary)
         }
     }
 
@@ -343,7 +346,12 @@ package struct SummaryRun {
     ) throws {
         let exact = Fold(zones: zones, scope: scope)
         try foldAlone(exact, log) { _ in }
-        for index in exact.series.indices where exact.owners[index] !== exact.outsider {
+        add(exact, series: exact.series.indices, to: &summary)
+    }
+
+    /// Adds the rows of some series that are folded exactly.
+    private func add(_ exact: Fold, series: Range<Int>, to summary: inout FleetSummary) {
+        for index in series where exact.owners[index] !== exact.outsider {
             let device = exact.owners[index]
             var days = SummaryDays()
             exact.addDays(ofSeries: UInt32(index), to: &days)
