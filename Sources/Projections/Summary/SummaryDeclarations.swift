@@ -77,7 +77,7 @@ struct SummaryDeclarations {
     /// How the readings of a device count by what was taken in: its number in the table.
     func terms(ofDevice number: UInt32, _ table: inout SummaryTermsTable) -> UInt32 {
         guard Int(number) < devices.count, let device = devices[Int(number)] else {
-            return table.index(of: SummaryTerms(), zone: nil)
+            return SummaryTermsTable.plain
         }
         let factors = DeclaredFactors(device.declaration)
         let zone = device.declaration.timezone ?? device.tariff.flatMap { (tariffZones[ByteName($0)] ?? nil)?.text }
@@ -113,7 +113,13 @@ struct SummaryTermsTable {
     /// What was looked for last, and what it is: devices that follow each other have the same terms, as a rule.
     private var latest: (terms: SummaryTerms, zone: String?, index: UInt32)?
 
-    init(_ source: any ZoneSource) { self.source = source }
+    /// The number of the terms by which readings count where nothing is declared.
+    static let plain: UInt32 = 0
+
+    init(_ source: any ZoneSource) {
+        self.source = source
+        _ = index(of: SummaryTerms(), zone: nil)
+    }
 
     mutating func index(of terms: SummaryTerms, zone name: String?) -> UInt32 {
         if let latest, latest.terms == terms, latest.zone.map(ByteName.init) == name.map(ByteName.init) {

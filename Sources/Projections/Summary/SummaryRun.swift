@@ -142,7 +142,7 @@ package struct SummaryRun {
             for series in batch.newSeries {
                 guard fold.hasRoom else { throw NeedsTwoPasses() }
                 let terms = declared.give(series.device)
-                fold.learn(declared.table)
+                if !fold.knows(terms) { fold.learn(declared.table) }
                 fold.append(series, terms: terms)
             }
             let hasLateRoom = parts.reduce(0) { $0 + $1.lates.count } < SummaryFold.totalLateLimit
