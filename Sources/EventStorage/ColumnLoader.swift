@@ -4,8 +4,8 @@ package import RecordLog
 /// Reads a log as batches of columns, from its first block on.
 ///
 /// Invariants: `decoder` is behind the last block taken, and `nextPosition` behind its last record; `devices` has the
-/// device of each series that the log has by then, `deviceNames` the name of each device, `registerCount` is how many
-/// registers.
+/// device of each series that the log has by then, `deviceNames` the name of each device by number, `registerCount` is
+/// how many registers.
 package final class ColumnLoader {
     private let log: RecordLogReader
     private let decoder = BlockBodyDecoder()
@@ -14,7 +14,7 @@ package final class ColumnLoader {
     private var nextPosition: UInt64 = 1
     private var devices: ContiguousArray<UInt32> = []
     /// The names of the devices that the log has.
-    package private(set) var deviceNames = DeviceNames()
+    package private(set) var deviceNames = NameTable(minimumCapacity: 16_384)
     private var registerCount = 0
     private var unread = UnreadSeries()
 
@@ -77,7 +77,7 @@ package final class ColumnLoader {
         }
         // Behind records that were given up there are blocks that define what is known already.
         for i in block.devices.newOrdinals where decoder.segment.devices.numbers[i] >= deviceNames.count {
-            decoder.segment.devices.withBytes(ofDefinition: i) { deviceNames.append($0) }
+            decoder.segment.devices.withBytes(ofDefinition: i) { _ = deviceNames.intern($0) }
         }
         for i in block.series.newOrdinals where decoder.segment.series.states[i].series >= devices.count {
             devices.append(decoder.segment.series.states[i].device)
@@ -109,7 +109,7 @@ package final class ColumnLoader {
             switch run {
             case .readings: preconditionFailure("readings of a block that was decoded for its columns")
             case .event(_, _, let event):
-                let device = event.device.flatMap { deviceNames.number(of: $0) }
+                let device = event.device.flatMap { deviceNames.index(of: $0) }
                 batch.events.append(ColumnBatch.Event(device: device, event: event))
                 position += 1
             case .lost(_, let lost): position += UInt64(lost.count)

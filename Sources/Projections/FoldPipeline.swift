@@ -98,7 +98,6 @@ final class FoldPipeline: @unchecked Sendable {
 
     /// Whether more may join what is full, for it has few readings of each series.
     private func makesRoom(_ directory: SeriesDirectory) -> Bool {
-        guard filling.room == 0, filling.capacity < largestCapacity else { return false }
         filling.grow(to: min(ReadingGather.readingsPerSeries * directory.seriesCount, largestCapacity))
         return filling.takesReadings
     }

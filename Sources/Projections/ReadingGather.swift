@@ -38,7 +38,7 @@ final class ReadingGather {
         var recordedAt: Instant
     }
 
-    private(set) var capacity: Int
+    private var capacity: Int
     private let sortedCount: Int
     private var readings: ContiguousArray<ReadingRecord> = []
     private var positions: ContiguousArray<UInt64> = []

@@ -171,7 +171,7 @@ struct RepairTests {
         let original = try Scenario.bytes(path)
         #expect(try eventually { try server.metric("meterfold_scrub_passes_total").flatMap { Int($0) } ?? 0 >= 1 })
         #expect(try server.metric("meterfold_parity_missing_segments") == "0", "the server made it")
-        // Views that are not level yet are told of there too.
+        // While it loads the views it is not ready.
         #expect(try eventually { try server.get("/readyz").body == "ready\n" })
         try write(Damage.flipped.applied(to: original), to: path)
         #expect(try eventually { try server.metric("meterfold_scrub_repaired_total") == "1" })

@@ -16,14 +16,12 @@ struct DeclaredTerms {
     /// Of so many devices one may be redeclared whose readings are plain.
     private static let devicesPerRedeclared = 100
 
-    private static let none = UInt32.max
-
     private(set) var table: SummaryTermsTable
     private(set) var declarations: SummaryDeclarations
     /// Whether `declarations` has all that the log declares.
     private let isComplete: Bool
     private let leastLimit: Int
-    private var given: ContiguousArray<UInt32> = []
+    private var given: ContiguousArray<UInt32?> = []
     private var givenCount = 0
     /// Devices of which something was declared that changes how their earlier readings count.
     private(set) var redeclared: Set<UInt32> = []
@@ -49,28 +47,27 @@ struct DeclaredTerms {
         var touched: [UInt32] = []
         for told in batch.events {
             declarations.take(told.event, device: told.device)
-            if let device = told.device, isGiven(device) { touched.append(device) }
+            if let device = told.device, given(device) != nil { touched.append(device) }
         }
         for device in touched {
             let now = declarations.terms(ofDevice: device, &table)
-            guard now != given[Int(device)], redeclared.insert(device).inserted else { continue }
+            guard now != given(device), redeclared.insert(device).inserted else { continue }
             plainCount += table.terms[Int(now)].isExact ? 0 : 1
         }
         let limit = max(leastLimit, givenCount / DeclaredTerms.devicesPerRedeclared)
         if declarations.zonesMoved || plainCount > limit { throw DeclaredLate() }
     }
 
-    private func isGiven(_ device: UInt32) -> Bool {
-        Int(device) < given.count && given[Int(device)] != DeclaredTerms.none
-    }
+    private func given(_ device: UInt32) -> UInt32? { Int(device) < given.count ? given[Int(device)] : nil }
 
     /// The terms of a device one of whose series comes first.
     mutating func give(_ device: UInt32) -> UInt32 {
-        if isGiven(device) { return given[Int(device)] }
-        while given.count <= Int(device) { given.append(DeclaredTerms.none) }
+        if let terms = given(device) { return terms }
+        while given.count <= Int(device) { given.append(nil) }
+        let terms = declarations.terms(ofDevice: device, &table)
+        given[Int(device)] = terms
         givenCount += 1
-        given[Int(device)] = declarations.terms(ofDevice: device, &table)
-        return given[Int(device)]
+        return terms
     }
 
     /// The terms of a device by all that was taken in.

@@ -87,8 +87,6 @@ final class SummaryFold {
     /// Whether there is room for another series.
     var hasRoom: Bool { passes == .two || count < SummaryFold.recentSeriesLimit }
 
-    func knows(_ terms: UInt32) -> Bool { terms < self.terms.count }
-
     /// Takes in terms that follow those it knows.
     func learn(_ table: SummaryTermsTable) {
         guard table.terms.count > terms.count else { return }

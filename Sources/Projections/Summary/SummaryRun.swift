@@ -34,7 +34,8 @@ package struct SummaryRun {
         self.init(zones: zones, threadCount: threadCount, passes: .one, makeReader: makeReader)
     }
 
-    /// As above, with two passes at once where that is said, and other least devices that may be redeclared.
+    /// As above, with two passes at once where that is said, and so many devices that may be
+    /// redeclared of however few.
     init(
         zones: any ZoneSource,
         threadCount: Int,
@@ -139,10 +140,10 @@ package struct SummaryRun {
             registers += batch.newRegisters
             // Few series that go wrong are folded exactly in less time than a second pass takes.
             guard parts.reduce(0, { $0 + $1.missCount }) <= fold.count / 100 else { throw NeedsTwoPasses() }
-            for series in batch.newSeries {
+            let terms = batch.newSeries.map { declared.give($0.device) }
+            fold.learn(declared.table)
+            for (series, terms) in zip(batch.newSeries, terms) {
                 guard fold.hasRoom else { throw NeedsTwoPasses() }
-                let terms = declared.give(series.device)
-                if !fold.knows(terms) { fold.learn(declared.table) }
                 fold.append(series, terms: terms)
             }
             let hasLateRoom = parts.reduce(0) { $0 + $1.lates.count } < SummaryFold.totalLateLimit
@@ -176,7 +177,7 @@ package struct SummaryRun {
                 total.groups[i],
                 register: registers[Int(group.register)],
                 group,
-                zone: fold.zones[group.zone]
+                zone: declared.table.zones[group.zone]
             )
         }
     }
@@ -197,7 +198,7 @@ package struct SummaryRun {
         _ parts: [SummaryPart],
         willWalk: (ColumnBatch) throws -> Void,
         uncalm: (UInt32, Int64, Int64, ReadingTraits, SummaryPart) -> Void
-    ) throws -> DeviceNames {
+    ) throws -> NameTable {
         let loader = try ColumnLoader(log.reader, of: log.segments, through: log.last)
         var (batch, next) = (ColumnBatch(), ColumnBatch())
         var isMore = try loader.load(batch, parts: parts.count)
@@ -253,7 +254,7 @@ package struct SummaryRun {
         _ total: SummaryPart,
         _ fold: SummaryFold,
         _ declared: inout DeclaredTerms,
-        _ names: DeviceNames,
+        _ names: NameTable,
         _ log: Extent,
         _ summary: inout FleetSummary
     ) throws {
@@ -275,7 +276,6 @@ package struct SummaryRun {
             for index in unsettled where exact.owners[Int(index)] !== exact.outsider {
                 // What was declared last tells in which group its rows are, whatever it was given.
                 let terms = declared.terms(ofDevice: fold.fronts[Int(index)].device)
-                fold.learn(declared.table)
                 let register = fold.groups.groups[Int(fold.notes[Int(index)].group)].register
                 let energy = fold.groupIndex(register: register, terms)
                 total.reserve(fold.groups.groups.count)
