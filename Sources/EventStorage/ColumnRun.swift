@@ -126,7 +126,7 @@ struct ColumnRun {
     ///   - recent: takes the calm readings.
     ///   - scratch: room for twice as many numbers as a step has.
     ///   - uncalm: hears of every other reading, in order: its series, time, value and traits. The front of its series
-    ///     is as the last reading left it, and is to be moved on by whoever wants that.
+    ///     is as the last calm reading left it, and is to be moved on by whoever wants that.
     /// - Throws: where a column is not as long as the run.
     @inline(__always)
     func walk(
@@ -142,48 +142,91 @@ struct ColumnRun {
         var values = start.values
         var next = start.index
         var previousAt: Int64 = 0
-        guard next < end else { return }
-        // The front of the series at hand is kept out of memory: many readings of one series may follow each other.
-        var number = numbers[next]
-        var front = fronts[Int(number)]
         while next < end {
             let stepCount = min(ReadingRunDecoder.stepCount, end - next)
             let (deviations, rises) = (scratch, scratch + ReadingRunDecoder.stepCount)
             times.read(stepCount, into: deviations)
             values.read(stepCount, into: rises)
-            for i in 0..<stepCount {
-                if numbers[next &+ i] != number {
-                    fronts[Int(number)] = front
-                    number = numbers[next &+ i]
-                    front = fronts[Int(number)]
+            let step = Step(series: numbers + next, deviations: deviations, rises: rises, count: stepCount)
+            var i = 0
+            while i < stepCount {
+                let number = step.series[i]
+                let front = fronts + Int(number)
+                if !hasIntervals, front.pointee.isInOrder {
+                    let calmCount = walkCalm(step, from: i, front, recent)
+                    if calmCount > 0 {
+                        previousAt = front.pointee.at
+                        i += calmCount
+                        continue
+                    }
                 }
-                let (at, value) = front.state.advance(
+                let (at, value) = front.pointee.state.advance(
                     deviations[i] &* timeScale,
                     rises[i] &* valueScale,
                     after: previousAt
                 )
                 previousAt = at
-                let elapsed = UInt64(bitPattern: at &- front.at)
-                let rise = UInt64(bitPattern: value &- front.value)
-                if elapsed &- 1 < UInt64(front.reach), rise <= UInt64(maximumMilliValue), at <= front.limit,
-                    !hasIntervals
-                {
-                    front.at = at
-                    front.value = value
-                    recent[number, front.count] = RecentReadings.Reading(at: at, value: value)
-                    front.count &+= 1
+                if !hasIntervals, front.pointee.isCalm(at, value) {
+                    front.pointee.moveOn(to: at, value, recent, number)
                 } else {
-                    fronts[Int(number)] = front
                     uncalm(number, at, value, ReadingTraits(rawValue: traits[traitsAreMixed ? next &+ i : 0]))
-                    front = fronts[Int(number)]
                 }
+                i += 1
             }
             next += stepCount
         }
-        fronts[Int(number)] = front
         guard !isWhole || end < count || (times.isUsedUp && values.isUsedUp) else {
             throw MalformedBytes(reason: "a column is not as long as its run", byteOffset: 0)
         }
+    }
+
+    /// Some of the run's readings, decoded.
+    private struct Step {
+        let series: UnsafePointer<UInt32>
+        let deviations: UnsafeMutablePointer<Int64>
+        let rises: UnsafeMutablePointer<Int64>
+        let count: Int
+    }
+
+    /// Moves a front on by the calm readings of its series that follow each other from a place on, which most do: what
+    /// is known of the series is kept out of memory meanwhile.
+    ///
+    /// - Precondition: the front is in order.
+    /// - Returns: how many there are.
+    @inline(__always)
+    private func walkCalm(
+        _ step: Step,
+        from first: Int,
+        _ front: UnsafeMutablePointer<SeriesFront>,
+        _ recent: RecentReadings
+    ) -> Int {
+        let number = step.series[first]
+        let (reach, limit) = (UInt64(front.pointee.reach), front.pointee.limit)
+        var (at, value, count) = (front.pointee.at, front.pointee.value, front.pointee.count)
+        var state = front.pointee.state
+        var i = first
+        repeat {
+            let deviation = step.deviations[i] &* timeScale
+            let rise = step.rises[i] &* valueScale
+            let elapsed = state.period &+ deviation
+            guard UInt64(bitPattern: elapsed &- 1) < reach,
+                UInt64(bitPattern: rise) <= UInt64(maximumMilliValue), at &+ elapsed <= limit
+            else { break }
+            at &+= elapsed
+            value &+= rise
+            state.turn(deviation)
+            recent[number, count] = RecentReadings.Reading(at: at, value: value)
+            count &+= 1
+            i += 1
+        } while i < step.count && step.series[i] == number
+        guard i > first else { return 0 }
+        front.pointee.at = at
+        front.pointee.value = value
+        front.pointee.count = count
+        front.pointee.state.lastAt = at
+        front.pointee.state.lastValue = value
+        front.pointee.state.period = state.period
+        return i - first
     }
 }
 

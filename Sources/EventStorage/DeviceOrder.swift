@@ -7,8 +7,8 @@ package struct DeviceOrder: ~Copyable {
     private var spareKeys: UnsafeMutablePointer<UInt64>
     private var capacity = 1024
 
-    private static let digitBits = 9
-    private static let bucketCount = 1 << digitBits
+    /// The widest digit that is sorted by at a time: so many places are written to side by side.
+    private static let largestDigitBits = 10
     /// Fewer than this are sorted by comparison.
     private static let shortCount = 256
 
@@ -62,11 +62,16 @@ package struct DeviceOrder: ~Copyable {
     }
 
     private mutating func radixSort(_ count: Int, largest: UInt32) {
-        let buckets = DeviceOrder.bucketCount
+        // Digits of the same width, as few as reach the largest device.
+        let bits = UInt32.bitWidth - largest.leadingZeroBitCount
+        let digitCount = (bits + DeviceOrder.largestDigitBits - 1) / DeviceOrder.largestDigitBits
+        guard digitCount > 0 else { return }
+        let digitBits = (bits + digitCount - 1) / digitCount
+        let buckets = 1 << digitBits
         let mask = UInt64(buckets - 1)
         withUnsafeTemporaryAllocation(of: Int.self, capacity: buckets) { ends in
             var shift: UInt64 = 32
-            while shift < 64, (UInt64(largest) << 32) >> shift > 0 {
+            for _ in 0..<digitCount {
                 ends.update(repeating: 0)
                 for i in 0..<count { ends[Int(keys[i] &>> shift & mask)] += 1 }
                 var start = 0
@@ -81,7 +86,7 @@ package struct DeviceOrder: ~Copyable {
                     ends[bucket] += 1
                 }
                 swap(&keys, &spareKeys)
-                shift += UInt64(DeviceOrder.digitBits)
+                shift += UInt64(digitBits)
             }
         }
     }

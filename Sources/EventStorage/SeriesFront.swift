@@ -30,6 +30,26 @@ package struct SeriesFront: BitwiseCopyable {
     /// The number of its device.
     package var device: UInt32 { state.device }
 
+    /// Whether the latest reading of all is the latest that was calm, so that the next counts from it.
+    @inline(__always)
+    var isInOrder: Bool { state.lastAt == at && state.lastValue == value && at != SeriesStates.unseen }
+
+    /// Whether a register reading of this time and value is calm (`ColumnRun.walk`).
+    @inline(__always)
+    func isCalm(_ instant: Int64, _ next: Int64) -> Bool {
+        UInt64(bitPattern: instant &- at &- 1) < UInt64(reach)
+            && UInt64(bitPattern: next &- value) <= UInt64(maximumMilliValue) && instant <= limit
+    }
+
+    /// Moves on by a calm reading.
+    @inline(__always)
+    mutating func moveOn(to instant: Int64, _ next: Int64, _ recent: RecentReadings, _ series: UInt32) {
+        at = instant
+        value = next
+        recent[series, count] = RecentReadings.Reading(at: instant, value: next)
+        count &+= 1
+    }
+
     /// Forgets what a segment told, as its series do at the end of each.
     package mutating func beginSegment() { state.forget() }
 }
@@ -100,6 +120,11 @@ package struct RecentReadings {
     package subscript(series: UInt32, n: UInt32) -> Reading {
         get { base[place(series, n)] }
         nonmutating set { if mask > 0 { base[place(series, n)] = newValue } }
+    }
+
+    /// Where the nth reading of a series lies, with those of its line, to have it fetched ahead.
+    package func address(of series: UInt32, _ n: UInt32) -> UnsafeRawPointer {
+        UnsafeRawPointer(base + place(series, n))
     }
 
     @inlinable

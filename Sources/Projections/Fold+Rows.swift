@@ -66,7 +66,9 @@ extension Fold {
     }
 
     /// Forgets what was to be written, once it is.
-    package func markWritten() {
+    ///
+    /// `givesBackMemory`: that nobody needs until more is folded; it takes time, where little follows for nothing.
+    package func markWritten(givesBackMemory: Bool = true) {
         for index in queuedSeries {
             let fold = series[Int(index)]
             fold.isQueued = false
@@ -75,7 +77,7 @@ extension Fold {
             fold.isWhollyDirty = false
             fold.hasStaleRows = false
             fold.isWritten = true
-            fold.compact()
+            if givesBackMemory { fold.compact() }
         }
         for index in queuedDevices {
             let device = devices[Int(index)]

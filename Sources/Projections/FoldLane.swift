@@ -10,7 +10,7 @@ struct FoldLane {
     /// How many lanes there are, where there are lanes.
     static let count = 2
     /// Devices that follow each other in one lane, as a power of two, where it is not said.
-    static let usualPieceBits: UInt32 = 8
+    static let usualPieceBits: UInt32 = 6
 
     let number: Int
     let pieceBits: UInt32

@@ -8,56 +8,111 @@ import Threading
 struct FoldLanes {
     /// How many devices, how many series, and about how many rows at most are written before the lanes wait for each
     /// other; but one series' rows are written in one go.
-    private static let pieceCount = 2048
+    static let usualPieceCount = 2048
     private static let pieceRowCount = 1 << 16
 
     private let lanes: [Fold]
-    private let threads: [SideThread]
+    private let threads: LaneThreads
+    private let pieceCount: Int
 
-    init(_ lanes: [Fold]) {
+    init(_ lanes: [Fold], pieceCount: Int = FoldLanes.usualPieceCount) {
         self.lanes = lanes
-        threads = lanes.dropFirst().map { _ in SideThread(name: "lane") }
+        self.pieceCount = pieceCount
+        threads = LaneThreads(count: lanes.count)
     }
 
     /// Writes every row that differs from what was written last (`Fold.writeRows`).
     func writeRows(to writer: ViewWriter) throws {
         guard lanes.count > 1 else { return try lanes[0].writeRows(to: writer) }
         let writers = lanes.map { _ in ViewWriter(gatheringFor: writer) }
-        var queued = lanes.map { _ in Fold.QueuedRows() }
-        try queued.withUnsafeMutableBufferPointer { queued in
-            // Safety: each lane has an element of its own, and all have ended on return.
-            nonisolated(unsafe) let queued = queued
-            try inEach { queued[$0] = lanes[$0].queuedRows() }
-        }
-        // Pieces of both together: what SQLite takes longest for is a device, what we do, a series.
-        var (devices, series) = (Pieces(queued.map(\.devices)), Pieces(queued.map(\.series)))
-        while !devices.isEmpty || !series.isEmpty {
-            let someDevices = devices.next { _, _ in 1 }
-            let someSeries = series.next { lanes[$0].rowCountBound(ofSeries: $1, hours: writer.hoursAreOn) }
-            try inEach { lane in
-                try lanes[lane].writeDevices(someDevices[lane], to: writers[lane])
-                try lanes[lane].writeSeries(someSeries[lane], to: writers[lane])
-            }
-            try writer.take(from: writers)
-        }
-        // All lanes have the same numbers of series, each its own.
-        let new = lanes[0].writtenSeriesCount..<lanes[0].series.count
-        for first in stride(from: new.lowerBound, to: new.upperBound, by: FoldLanes.pieceRowCount) {
-            let some = first..<min(first + FoldLanes.pieceRowCount, new.upperBound)
-            try inEach { try lanes[$0].writeNewSeries(some, to: writers[$0]) }
-            try writer.take(from: writers)
+        // However this ends, nothing is left under way.
+        defer { try? threads.wait() }
+        var pieces = try Pieces(of: lanes, threads, pieceCount)
+        var begun = begin(&pieces, for: writers)
+        while begun {
+            try threads.wait()
+            // The next rows are made while these go on their way.
+            try writer.take(from: writers) { begun = begin(&pieces, for: writers) }
         }
         for lane in lanes { try lane.writeJobs(to: writer) }
     }
 
-    /// Forgets what was to be written, once it is.
-    func markWritten() { try? inEach { lanes[$0].markWritten() } }
+    /// Begins to make the rows of the next piece; false: there is none.
+    private func begin(_ pieces: inout Pieces, for writers: [ViewWriter]) -> Bool {
+        guard let piece = pieces.next(hours: writers[0].hoursAreOn) else { return false }
+        // Safety: each lane has a fold and a writer of its own, which nobody else touches before it is waited for.
+        nonisolated(unsafe) let (lanes, writers) = (lanes, writers)
+        threads.begin { lane in
+            switch piece {
+            case .changed(let devices, let series):
+                try lanes[lane].writeDevices(devices[lane], to: writers[lane])
+                try lanes[lane].writeSeries(series[lane], to: writers[lane])
+            case .new(let series):
+                try lanes[lane].writeNewSeries(series, to: writers[lane])
+            }
+        }
+        return true
+    }
+
+    /// Forgets what was to be written, once it is (`Fold.markWritten`).
+    func markWritten(givesBackMemory: Bool) {
+        guard lanes.count > 1 else { return lanes[0].markWritten(givesBackMemory: givesBackMemory) }
+        try? threads.each { lanes[$0].markWritten(givesBackMemory: givesBackMemory) }
+    }
+
+    /// What the lanes write side by side.
+    private enum Piece {
+        /// Devices and series of each lane.
+        case changed(devices: [ArraySlice<UInt32>], series: [ArraySlice<UInt32>])
+        /// What series are called that were never written; all lanes have the same numbers, each its own.
+        case new(Range<Int>)
+    }
+
+    /// All that is to be written, to be taken piece by piece.
+    private struct Pieces {
+        private let lanes: [Fold]
+        // Of both together: what SQLite takes longest for is a device, what we do, a series.
+        private var devices: LaneNumbers
+        private var series: LaneNumbers
+        private var new: Range<Int>
+
+        /// `pieceCount`: the most devices, and the most series, of one.
+        init(of lanes: [Fold], _ threads: LaneThreads, _ pieceCount: Int) throws {
+            self.lanes = lanes
+            var queued = lanes.map { _ in Fold.QueuedRows() }
+            try queued.withUnsafeMutableBufferPointer { queued in
+                // Safety: each lane has an element of its own, and all have ended on return.
+                nonisolated(unsafe) let queued = queued
+                try threads.each { queued[$0] = lanes[$0].queuedRows() }
+            }
+            devices = LaneNumbers(queued.map(\.devices), pieceCount)
+            series = LaneNumbers(queued.map(\.series), pieceCount)
+            new = lanes[0].writtenSeriesCount..<lanes[0].series.count
+        }
+
+        mutating func next(hours: Bool) -> Piece? {
+            if !devices.isEmpty || !series.isEmpty {
+                let someDevices = devices.next { _, _ in 1 }
+                return .changed(
+                    devices: someDevices,
+                    series: series.next { lanes[$0].rowCountBound(ofSeries: $1, hours: hours) }
+                )
+            }
+            guard !new.isEmpty else { return nil }
+            defer { new = new.dropFirst(FoldLanes.pieceRowCount) }
+            return .new(new.prefix(FoldLanes.pieceRowCount))
+        }
+    }
 
     /// The numbers of each lane, which ascend, to be taken piece by piece.
-    private struct Pieces {
+    private struct LaneNumbers {
         private var rest: [ArraySlice<UInt32>]
+        private let pieceCount: Int
 
-        init(_ numbers: [[UInt32]]) { rest = numbers.map { $0[...] } }
+        init(_ numbers: [[UInt32]], _ pieceCount: Int) {
+            rest = numbers.map { $0[...] }
+            self.pieceCount = pieceCount
+        }
 
         var isEmpty: Bool { rest.allSatisfy(\.isEmpty) }
 
@@ -67,7 +122,7 @@ struct FoldLanes {
         mutating func next(_ rowCount: (Int, UInt32) -> Int) -> [ArraySlice<UInt32>] {
             var ends = rest.map(\.startIndex)
             var (count, rows) = (0, 0)
-            while count < FoldLanes.pieceCount, rows < FoldLanes.pieceRowCount, let lane = lowest(at: ends) {
+            while count < pieceCount, rows < FoldLanes.pieceRowCount, let lane = lowest(at: ends) {
                 rows += rowCount(lane, rest[lane][ends[lane]])
                 ends[lane] += 1
                 count += 1
@@ -87,26 +142,5 @@ struct FoldLanes {
             }
             return lowest?.lane
         }
-    }
-
-    /// Does something for each lane, side by side.
-    ///
-    /// - Throws: what it throws for the first lane that does.
-    private func inEach(_ body: (Int) throws -> Void) throws {
-        var failures = [(any Error)?](repeating: nil, count: lanes.count)
-        failures.withUnsafeMutableBufferPointer { failures in
-            withoutActuallyEscaping(body) { body in
-                // Safety: each lane has an element of its own, and all have ended on return.
-                nonisolated(unsafe) let (work, failures) = (body, failures)
-                func run(_ lane: Int) { do { try work(lane) } catch { failures[lane] = error } }
-                for (i, thread) in threads.enumerated() {
-                    thread.hold()
-                    thread.perform { run(i + 1) }
-                }
-                run(0)
-                for thread in threads { thread.wait() }
-            }
-        }
-        if let failure = failures.compactMap({ $0 }).first { throw failure }
     }
 }

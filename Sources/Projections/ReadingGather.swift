@@ -78,6 +78,7 @@ final class ReadingGather {
         } else {
             times.append(from: first.rawValue, recordedAt)
         }
+        reserve(run.count)
         readings.append(contentsOf: run)
         positions.append(contentsOf: first.rawValue..<first.rawValue + UInt64(run.count))
         // Readings behind an event begin a stage.
@@ -86,6 +87,15 @@ final class ReadingGather {
         } else {
             stages[stages.count - 1].readingEnd = readings.count
         }
+    }
+
+    /// Sees to room for some more readings, for all that may wait once these are not few: memory that grows by doubling
+    /// is cleared and copied twice.
+    private func reserve(_ count: Int) {
+        let wanted = readings.count + count
+        guard wanted > readings.capacity, wanted > capacity / 8 else { return }
+        readings.reserveCapacity(capacity)
+        positions.reserveCapacity(capacity)
     }
 
     /// - Precondition: `position` is later than every one that waits.

@@ -233,7 +233,7 @@ extension SeriesEntries {
             }
         }
         recent = GapArray(entries)
-        if (SeriesEntries.tailCount + 1...SeriesEntries.chunkCount).contains(count) { packTail() }
+        compact()
     }
 
     private mutating func readChunks(from reader: SnapshotReader) throws(SnapshotFault) {

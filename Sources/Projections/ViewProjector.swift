@@ -18,6 +18,7 @@ package final class ViewProjector {
     private var otherLanes: [Fold] = []
     private let zones: any ZoneSource
     private let gatherCapacity: Int
+    private var lanePieceCount = FoldLanes.usualPieceCount
     /// Where the fold's older readings lie; nil: in memory.
     let scratch: ScratchFile?
     private var pipeline: FoldPipeline
@@ -56,16 +57,23 @@ package final class ViewProjector {
     ///
     /// - Precondition: nothing is folded yet, nothing is supposed, and the store is empty. Up to the commit all is
     ///   gathered, and nobody asks what is folded.
-    package func beginLanes() { beginLanes(pieceBits: FoldLane.usualPieceBits) }
+    package func beginLanes() {
+        beginLanes(pieceBits: FoldLane.usualPieceBits, writtenAtOnce: FoldLanes.usualPieceCount)
+    }
 
-    /// As above; `pieceBits`: how many devices that follow each other are in one lane, as a power of two.
-    func beginLanes(pieceBits: UInt32) {
+    /// As above.
+    ///
+    /// - Parameters:
+    ///   - pieceBits: how many devices that follow each other are in one lane, as a power of two.
+    ///   - writtenAtOnce: after how many devices or series at most lanes wait for each other where rows are made.
+    func beginLanes(pieceBits: UInt32, writtenAtOnce: Int) {
         precondition(fold.position == .origin && fold.supposition == nil && fold.asOf == nil, "lanes of a fold")
         let lanes = (0..<FoldLane.count).map {
             Fold(zones: zones, scope: fold.scope, lane: FoldLane(number: $0, pieceBits: pieceBits), scratch: scratch)
         }
         fold = lanes[0]
         otherLanes = Array(lanes[1...])
+        lanePieceCount = writtenAtOnce
         pipeline = FoldPipeline(lanes, capacity: gatherCapacity, growth: ReadingGather.largestGrowth)
     }
 
@@ -202,18 +210,20 @@ package final class ViewProjector {
 
     /// Commits what differs, and that it speaks for `position`.
     ///
-    /// - Parameter chain: the log's chain value at `position`, its bytes.
+    /// - Parameters:
+    ///   - chain: the log's chain value at `position`, its bytes.
+    ///   - isLast: whether little or nothing is folded after it, so that it is for nobody to give memory back.
     /// - Throws: `ViewError`; the store is then as it was, and the same commit may be tried again, but not into views
     ///   that were begun, nor of lanes.
-    package func commit(chain: [UInt8]) throws {
-        let lanes = FoldLanes([fold] + otherLanes)
+    package func commit(chain: [UInt8], isLast: Bool = false) throws {
+        let lanes = FoldLanes([fold] + otherLanes, pieceCount: lanePieceCount)
         try store.transaction { writer in
             try lanes.writeRows(to: writer)
             try writer.setTimeZoneDatabase(zones.version)
             if !fold.holes.isEmpty { try writer.setHoles(fold.holes) }
             try writer.setCheckpoint(fold.position, chainHead: chain)
         }
-        lanes.markWritten()
+        lanes.markWritten(givesBackMemory: !isLast)
         guard !otherLanes.isEmpty else { return }
         for lane in otherLanes { fold.absorb(lane) }
         fold.endLanes()

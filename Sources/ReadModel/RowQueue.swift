@@ -3,7 +3,9 @@ internal import Threading
 /// Takes rows to SQLite on a thread of its own while the next are made, or gathers them for another queue that does.
 ///
 /// Invariants: `filling` is the caller's; `draining` and the state are the thread's from `handOver` until it is held
-/// again, and the caller's while it is held. After an error nothing more is run.
+/// again, and the caller's while it is held. After an error nothing more is run. Of a queue that gathers for another,
+/// batches go round: those in `taken` are the other's, the latest two, the first of which is empty again by the time
+/// that the next is taken.
 // Safety: as the invariants say; `thread` hands memory from one thread to the other.
 final class RowQueue: @unchecked Sendable {
     /// Nil: another queue takes them.
@@ -14,6 +16,7 @@ final class RowQueue: @unchecked Sendable {
     /// `filling`, to which nobody counts a reference for each row.
     private var fillingBatch: Unmanaged<RowBatch>
     private var draining = RowBatch()
+    private var taken: [RowBatch] = []
     private let thread = SideThread(name: "rows")
     private var error: (any Error)?
     /// While tables of new views are written as pages, by statement: the greatest key put.
@@ -76,18 +79,26 @@ final class RowQueue: @unchecked Sendable {
 
     /// Takes what other queues have gathered, behind all that came before.
     ///
+    /// `meanwhile`: called once the others may gather again.
     /// - Throws: what an earlier row met.
-    func take(from others: [RowQueue]) throws {
+    func take(from others: [RowQueue], meanwhile: () -> Void) throws {
         let gathered = others.map(\.filling)
         if bulkKeys != nil { try checkBulk(gathered) }
         if filling.count > 0 { try handOver() }
+        for other in others { other.giveAway() }
+        meanwhile()
         let state = try holdThread()
-        // What they handed over before is run by now.
-        for other in others { swap(&other.filling, &other.draining) }
         thread.perform { [self] in
             do { try state.run(gathered) } catch { self.error = error }
             for batch in gathered { batch.removeAll() }
         }
+    }
+
+    /// Goes on gathering in an empty batch. What was taken before the last time was run before that was.
+    private func giveAway() {
+        let next = taken.count < 2 ? RowBatch() : taken.removeFirst()
+        taken.append(filling)
+        filling = next
     }
 
     /// Holds the thread, where nothing has gone wrong and there is room for more.

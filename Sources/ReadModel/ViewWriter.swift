@@ -24,8 +24,13 @@ package final class ViewWriter {
     /// Takes the rows that others have gathered since they were taken last: those of each table in the order of their
     /// keys.
     ///
+    /// - Parameters:
+    ///   - writers: nobody puts rows into them before `meanwhile` is called.
+    ///   - meanwhile: called once they may gather again, before the rows are on their way.
     /// - Throws: what an earlier row met.
-    package func take(from writers: [ViewWriter]) throws { try rows.take(from: writers.map(\.rows)) }
+    package func take(from writers: [ViewWriter], meanwhile: () -> Void = {}) throws {
+        try rows.take(from: writers.map(\.rows), meanwhile: meanwhile)
+    }
 
     // MARK: Meta
 

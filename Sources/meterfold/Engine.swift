@@ -184,7 +184,7 @@ final class Engine {
         do {
             let fresh = try ViewStore.begin(path: path, hours: configuration.keepsHours)
             projector.goOn(in: fresh)
-            try commit()
+            try projector.commit(chain: writer.chain.bytes, isLast: true)
             try directory.foldSnapshots(zones, configuration).finish(fresh, of: projector, known)
         } catch {
             // What is of no use must not keep a disk full.

@@ -181,7 +181,7 @@ enum Views {
         let known = try projector.fold(EventLogReader(directory: directory.path), through: last) { block, _ in
             progress?.advance(to: block.lastPosition.rawValue)
         }
-        try projector.commit(chain: chain.bytes)
+        try projector.commit(chain: chain.bytes, isLast: true)
         return (projector, known)
     }
 }

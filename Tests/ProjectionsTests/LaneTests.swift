@@ -17,15 +17,35 @@ struct LaneTests {
         let snapshot: [UInt8]
     }
 
-    /// `piece`: devices that follow each other in a lane, as a power of two; nil: no lanes.
-    private func folded(_ pipeline: Pipeline, into store: ViewStore, by capacity: Int, piece: UInt32?) throws -> Folded
-    {
+    /// How lanes are cut.
+    private struct Cut {
+        /// Devices that follow each other in a lane, as a power of two.
+        var pieceBits: UInt32
+        /// Devices or series after which lanes wait for each other where rows are made.
+        var writtenAtOnce: Int
+    }
+
+    /// - Parameters:
+    ///   - cut: of lanes; nil: there are none.
+    ///   - isLast: whether no memory is given back; the snapshot is then that of what such a snapshot was loaded into.
+    private func folded(
+        _ pipeline: Pipeline,
+        into store: ViewStore,
+        by capacity: Int,
+        cut: Cut? = nil,
+        isLast: Bool = false
+    ) throws -> Folded {
         let projector = ViewProjector(store: store, zones: testZones, gatherCapacity: capacity)
-        if let piece { projector.beginLanes(pieceBits: piece) }
+        if let cut { projector.beginLanes(pieceBits: cut.pieceBits, writtenAtOnce: cut.writtenAtOnce) }
         let reader = try pipeline.makeReader()
         let directory = try projector.fold(reader, through: pipeline.head)
-        try projector.commit(chain: reader.chain.bytes)
-        pipeline.makeSnapshots().write(projector.fold, directory)
+        try projector.commit(chain: reader.chain.bytes, isLast: isLast)
+        let snapshots = pipeline.makeSnapshots()
+        snapshots.write(projector.fold, directory)
+        if isLast {
+            let loaded = try #require(snapshots.load(upTo: pipeline.head))
+            snapshots.write(loaded.fold, loaded.directory)
+        }
         let snapshot = try #require(pipeline.fileSystem.content(of: "data/views.fold"))
         return Folded(store: store, projector: projector, snapshot: snapshot)
     }
@@ -38,14 +58,15 @@ struct LaneTests {
             let (pipeline, _) = try Trial(lines: history.arrival().map(\.text), seed: seed).ingested(&random)
             guard pipeline.head > .origin else { continue }
             let capacity = random.pick([1, 7, 40, 400, ViewProjector.usualGatherCapacity])
-            let one = try folded(pipeline, into: ViewStore.inMemory(), by: capacity, piece: nil)
+            let one = try folded(pipeline, into: ViewStore.inMemory(), by: capacity)
             let folder = NSTemporaryDirectory() + "lanes-\(UUID().uuidString)"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: folder) }
             // New views in a file are written as pages.
             let isInFile = seed.isMultiple(of: 4)
             let store = isInFile ? try ViewStore.begin(path: folder + "/views.sqlite") : try ViewStore.inMemory()
-            let lanes = try folded(pipeline, into: store, by: capacity, piece: UInt32(random.int(0...2)))
+            let cut = Cut(pieceBits: UInt32(random.int(0...2)), writtenAtOnce: random.pick([1, 2, 5, 2048]))
+            let lanes = try folded(pipeline, into: store, by: capacity, cut: cut, isLast: random.int(0...1) == 0)
             let comparison = try ViewComparison.compare(one.store, lanes.store)
             #expect(comparison.isEqual, "seed \(seed): \(comparison.tables.filter { $0.differenceCount > 0 })")
             #expect(try lanes.store.check().isEmpty, "seed \(seed)")

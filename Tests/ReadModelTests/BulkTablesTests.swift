@@ -132,6 +132,43 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2, 3, 30])
+    func `rows that two writers gather side by side come in order while they gather the next`(rounds: Int) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        let directory = try TemporaryDirectory()
+        let (begun, other) = (try ViewStore.begin(path: directory.views), try ViewStore.inMemory())
+        // Each round has two series, the first of the second writer, and long ledgers, so that pages wait for room.
+        func put(_ round: Int, _ lane: Int, to writer: ViewWriter) throws {
+            var random = Randomness(seed: seed &+ UInt64(2 * round + lane))
+            let number = UInt32(2 * round + 1 - lane)
+            try putBuckets(writer, series: number, hours: Int64(random.below(3_000)), &random)
+            let lines = (0..<40).map { line(739_000 + $0, String(repeating: "p", count: 3_000), &random) }
+            try writer.replaceLedgerDays(device: number, from: nil, to: nil, isFirst: true, lines: lines)
+        }
+        try begun.transaction { writer in
+            let writers = [ViewWriter(gatheringFor: writer), ViewWriter(gatheringFor: writer)]
+            for (lane, one) in writers.enumerated() { try put(0, lane, to: one) }
+            for round in 1...rounds {
+                var failure: (any Error)?
+                try writer.take(from: writers) {
+                    guard round < rounds else { return }
+                    do {
+                        for (lane, one) in writers.enumerated() { try put(round, lane, to: one) }
+                    } catch { failure = error }
+                }
+                if let failure { throw failure }
+            }
+        }
+        try other.transaction { writer in
+            for round in 0..<rounds { for lane in [1, 0] { try put(round, lane, to: writer) } }
+        }
+        for table in BulkTablesTests.tables {
+            #expect(try dump(begun, table) == dump(other, table), "seed \(seed)")
+        }
+        #expect(try begun.check() == [], "seed \(seed)")
+        try begun.finish()
+    }
+
     @Test func `a second transaction goes on where the first has ended`() throws {
         let directory = try TemporaryDirectory()
         let (begun, other) = (try ViewStore.begin(path: directory.views), try ViewStore.inMemory())

@@ -255,6 +255,8 @@ package final class FoldSnapshots {
             if let deadline, deadline <= .now { return SnapshotFault("there is no time left for it") }
             return hasRoom() ? nil : SnapshotFault("there is no room on the disk beside the reserve")
         }
+        // Before the file is closed.
+        defer { out.settle() }
         head.write(to: out)
         out.begin(.body)
         try fold.write(to: out, directory)

@@ -3,29 +3,24 @@ import EventStorage
 import MeterModel
 import RecordLog
 
-/// Bytes on their way into a snapshot: cut into pieces, each written with its checksum once it is full.
+/// Bytes on their way into a snapshot: cut into pieces, each written with its checksum once it is full, while the next
+/// is filled.
 ///
-/// Invariants: `filled` bytes of the piece under way lie behind room for its header in `piece`; after `failure` nothing
-/// is written any more, so that whoever writes looks at it from time to time and in the end.
+/// Invariants: `filled` bytes of the piece that is being filled lie at `content`, behind room for its header in
+/// `piece`; after `failure` nothing is written any more, so that whoever writes looks at it from time to time and in
+/// the end.
 final class SnapshotWriter {
-    /// What is synced at once: little enough that acks, which wait for the same disk, wait for no more than this, and
-    /// that little is left to do in the end.
-    private static let syncByteCount = 64 << 20
-
-    private let file: any OpenFile
+    private let pieces: SnapshotPieces
     private let obstacle: () -> SnapshotFault?
-    private let piece = UnsafeMutableRawPointer.allocate(
-        byteCount: SnapshotFormat.pieceHeaderByteCount + SnapshotFormat.pieceByteCount,
-        alignment: 16
-    )
-    private let content: UnsafeMutableRawPointer
+    private var piece = SnapshotPieces.allocate()
+    private var content: UnsafeMutableRawPointer
     private var filled = 0
     private var kind = SnapshotFormat.PieceKind.head
     private var pieceCount: UInt32 = 0
     private var bodyByteCount: UInt64 = 0
-    /// Bytes of the file so far.
+    /// Bytes of the file so far; good once it is finished.
     private(set) var byteCount = 0
-    private var unsyncedByteCount = 0
+    /// What went wrong; of the writing of a piece it is known by the end of the next.
     private(set) var failure: (any Error)?
     private var words: [ByteName: UInt64] = [:]
     private var rules: [RuleKey: UInt64] = [:]
@@ -40,14 +35,16 @@ final class SnapshotWriter {
     ///   - file: empty.
     ///   - obstacle: asked before each piece why not to go on.
     init(_ file: any OpenFile, unless obstacle: @escaping () -> SnapshotFault? = { nil }) {
-        self.file = file
+        pieces = SnapshotPieces(file)
         self.obstacle = obstacle
         content = piece + SnapshotFormat.pieceHeaderByteCount
         var preamble = SnapshotFormat.magic
         withUnsafeBytes(of: SnapshotFormat.version.littleEndian) { preamble.append(contentsOf: $0) }
         let crc = preamble.withUnsafeBytes { meterfold_crc32c(0, $0.baseAddress, $0.count) }
         withUnsafeBytes(of: crc.littleEndian) { preamble.append(contentsOf: $0) }
-        preamble.withUnsafeBytes { put($0) }
+        pieces.hold()
+        preamble.withUnsafeBytes { pieces.write($0) }
+        pieces.release()
     }
 
     deinit { piece.deallocate() }
@@ -67,38 +64,35 @@ final class SnapshotWriter {
         varint(UInt64(pieces))
         varint(bytes)
         seal()
+        settle()
+    }
+
+    /// Waits until nothing is being written any more.
+    func settle() {
+        hold()
+        pieces.release()
     }
 
     private func seal() {
         defer { filled = 0 }
-        guard failure == nil else { return }
-        if let obstacle = obstacle() {
-            failure = obstacle
-            return
-        }
-        let headerByteCount = SnapshotFormat.pieceHeaderByteCount
+        hold()
+        // While nothing is written: what stands in the way is asked of the same file system.
+        if failure == nil { failure = obstacle() }
+        guard failure == nil else { return pieces.release() }
         piece.storeBytes(of: pieceCount.littleEndian, toByteOffset: 0, as: UInt32.self)
         piece.storeBytes(of: kind.rawValue.littleEndian, toByteOffset: 4, as: UInt32.self)
         piece.storeBytes(of: UInt32(filled).littleEndian, toByteOffset: 8, as: UInt32.self)
-        let crc = meterfold_crc32c(meterfold_crc32c(0, piece, headerByteCount - 4), content, filled)
-        piece.storeBytes(of: crc.littleEndian, toByteOffset: 12, as: UInt32.self)
-        put(UnsafeRawBufferPointer(start: piece, count: headerByteCount + filled))
+        piece = pieces.put(piece, contentByteCount: filled)
+        content = piece + SnapshotFormat.pieceHeaderByteCount
         pieceCount += 1
         if kind == .body { bodyByteCount += UInt64(filled) }
     }
 
-    private func put(_ bytes: UnsafeRawBufferPointer) {
-        do {
-            try file.write(bytes, at: byteCount)
-            byteCount += bytes.count
-            unsyncedByteCount += bytes.count
-            if unsyncedByteCount >= SnapshotWriter.syncByteCount {
-                try file.sync()
-                unsyncedByteCount = 0
-            }
-        } catch {
-            failure = error
-        }
+    /// Waits for the piece that is being written, and learns what became of it.
+    private func hold() {
+        pieces.hold()
+        failure = failure ?? pieces.failure
+        byteCount = pieces.byteCount
     }
 
     // MARK: Bytes and numbers

@@ -1,4 +1,5 @@
 import Billing
+import CPrefetch
 import EventStorage
 import MeterModel
 
@@ -9,7 +10,11 @@ extension SummaryFold {
         let known = min(count, UInt32(recent.capacity))
         // Readings from `count - back` on are later than it.
         var back: UInt32 = 0
-        while back < known, recent[series, count - back - 1].at > reading.at { back += 1 }
+        for ahead in stride(from: 1, to: SummaryFold.readingsAhead, by: 4) { fetch(series, count &- ahead) }
+        while back < known, recent[series, count - back - 1].at > reading.at {
+            back += 1
+            if back % 4 == 0 { fetch(series, count &- back &- SummaryFold.readingsAhead) }
+        }
         guard back < known || known == count else {
             part.missCount += 1
             return unsettle(series)
@@ -37,6 +42,11 @@ extension SummaryFold {
         replace(whole, by: [first, second], terms, &part.groups[Int(note.pointee.group)])
         insert(series, reading, back: back)
     }
+
+    /// How many readings back they are fetched while neighbours are looked for, four at once: each four lie elsewhere.
+    private static let readingsAhead: UInt32 = 32
+
+    private func fetch(_ series: UInt32, _ n: UInt32) { meterfold_prefetch(recent.address(of: series, n)) }
 
     private func insert(_ series: UInt32, _ reading: RecentReadings.Reading, back: UInt32) {
         let front = fronts + Int(series)
