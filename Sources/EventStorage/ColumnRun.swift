@@ -125,8 +125,8 @@ struct ColumnRun {
     ///   - fronts: by number of series, of all that the log has by now.
     ///   - recent: takes the calm readings.
     ///   - scratch: room for twice as many numbers as a step has.
-    ///   - uncalm: hears of every other reading, in order: its series, time, value and traits. The front of its series
-    ///     is as the last calm reading left it, and is to be moved on by whoever wants that.
+    ///   - uncalm: hears of every other reading, in order: its series, time, value and traits. It moves nothing of its
+    ///     front but `state` on: the rest is for whoever wants that.
     /// - Throws: where a column is not as long as the run.
     @inline(__always)
     func walk(

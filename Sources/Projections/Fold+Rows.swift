@@ -67,7 +67,7 @@ extension Fold {
 
     /// Forgets what was to be written, once it is.
     ///
-    /// `givesBackMemory`: that nobody needs until more is folded; it takes time, where little follows for nothing.
+    /// `givesBackMemory`: whether what nobody needs until more is folded is given back, which takes time.
     package func markWritten(givesBackMemory: Bool = true) {
         for index in queuedSeries {
             let fold = series[Int(index)]

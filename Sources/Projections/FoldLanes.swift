@@ -25,7 +25,7 @@ struct FoldLanes {
     func writeRows(to writer: ViewWriter) throws {
         guard lanes.count > 1 else { return try lanes[0].writeRows(to: writer) }
         let writers = lanes.map { _ in ViewWriter(gatheringFor: writer) }
-        // However this ends, nothing is left under way.
+        // However this ends, no lane is left under way.
         defer { try? threads.wait() }
         var pieces = try Pieces(of: lanes, threads, pieceCount)
         var begun = begin(&pieces, for: writers)

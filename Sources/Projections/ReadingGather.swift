@@ -94,8 +94,10 @@ final class ReadingGather {
     private func reserve(_ count: Int) {
         let wanted = readings.count + count
         guard wanted > readings.capacity, wanted > capacity / 8 else { return }
-        readings.reserveCapacity(capacity)
-        positions.reserveCapacity(capacity)
+        // What may wait may come to be little more, many times.
+        let room = max(capacity, 2 * readings.capacity)
+        readings.reserveCapacity(room)
+        positions.reserveCapacity(room)
     }
 
     /// - Precondition: `position` is later than every one that waits.

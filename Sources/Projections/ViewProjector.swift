@@ -212,7 +212,7 @@ package final class ViewProjector {
     ///
     /// - Parameters:
     ///   - chain: the log's chain value at `position`, its bytes.
-    ///   - isLast: whether little or nothing is folded after it, so that it is for nobody to give memory back.
+    ///   - isLast: whether little or nothing is folded after it: then no memory is given back, which takes time.
     /// - Throws: `ViewError`; the store is then as it was, and the same commit may be tried again, but not into views
     ///   that were begun, nor of lanes.
     package func commit(chain: [UInt8], isLast: Bool = false) throws {

@@ -2,10 +2,9 @@ internal import Threading
 
 /// Takes rows to SQLite on a thread of its own while the next are made, or gathers them for another queue that does.
 ///
-/// Invariants: `filling` is the caller's; `draining` and the state are the thread's from `handOver` until it is held
+/// Invariants: `filling` is the caller's; those `away` and the state are the thread's from `handOver` until it is held
 /// again, and the caller's while it is held. After an error nothing more is run. Of a queue that gathers for another,
-/// batches go round: those in `taken` are the other's, the latest two, the first of which is empty again by the time
-/// that the next is taken.
+/// the latest two that were taken are away; the first of them is empty again by the time that the next is taken.
 // Safety: as the invariants say; `thread` hands memory from one thread to the other.
 final class RowQueue: @unchecked Sendable {
     /// Nil: another queue takes them.
@@ -15,8 +14,8 @@ final class RowQueue: @unchecked Sendable {
     }
     /// `filling`, to which nobody counts a reference for each row.
     private var fillingBatch: Unmanaged<RowBatch>
-    private var draining = RowBatch()
-    private var taken: [RowBatch] = []
+    /// Batches that were given away, the latest last.
+    private var away: [RowBatch] = []
     private let thread = SideThread(name: "rows")
     private var error: (any Error)?
     /// While tables of new views are written as pages, by statement: the greatest key put.
@@ -70,10 +69,10 @@ final class RowQueue: @unchecked Sendable {
 
     private func handOver() throws {
         let state = try holdThread()
-        swap(&filling, &draining)
+        let batch = giveAway(1)
         thread.perform { [self] in
-            do { try state.run([draining]) } catch { self.error = error }
-            draining.removeAll()
+            do { try state.run([batch]) } catch { self.error = error }
+            batch.removeAll()
         }
     }
 
@@ -82,10 +81,10 @@ final class RowQueue: @unchecked Sendable {
     /// `meanwhile`: called once the others may gather again.
     /// - Throws: what an earlier row met.
     func take(from others: [RowQueue], meanwhile: () -> Void) throws {
-        let gathered = others.map(\.filling)
-        if bulkKeys != nil { try checkBulk(gathered) }
+        if bulkKeys != nil { try checkBulk(others.map(\.filling)) }
         if filling.count > 0 { try handOver() }
-        for other in others { other.giveAway() }
+        // The one before the last is not run yet.
+        let gathered = others.map { $0.giveAway(2) }
         meanwhile()
         let state = try holdThread()
         thread.perform { [self] in
@@ -94,11 +93,14 @@ final class RowQueue: @unchecked Sendable {
         }
     }
 
-    /// Goes on gathering in an empty batch. What was taken before the last time was run before that was.
-    private func giveAway() {
-        let next = taken.count < 2 ? RowBatch() : taken.removeFirst()
-        taken.append(filling)
-        filling = next
+    /// Gives the rows away, and goes on in an empty batch.
+    ///
+    /// `count`: how many batches are away from then on at most; those given away before are empty again.
+    private func giveAway(_ count: Int) -> RowBatch {
+        let batch = filling
+        filling = away.count < count ? RowBatch() : away.removeFirst()
+        away.append(batch)
+        return batch
     }
 
     /// Holds the thread, where nothing has gone wrong and there is room for more.

@@ -25,9 +25,8 @@ struct LaneTests {
         var writtenAtOnce: Int
     }
 
-    /// - Parameters:
-    ///   - cut: of lanes; nil: there are none.
-    ///   - isLast: whether no memory is given back; the snapshot is then that of what such a snapshot was loaded into.
+    /// Without a cut there are no lanes. Where the commit is the last, no memory is given back; the snapshot is then of
+    /// what such a snapshot was loaded into.
     private func folded(
         _ pipeline: Pipeline,
         into store: ViewStore,

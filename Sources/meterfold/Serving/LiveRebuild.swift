@@ -41,14 +41,14 @@ struct LiveRebuild {
         projector.beginLanes()
         nonisolated(unsafe) let reader = try EventLogReader(directory: core.directory.path)
         nonisolated(unsafe) var known = try projector.fold(reader, through: core.intake.durablePosition)
-        try projector.commit(chain: reader.chain.bytes)
+        try projector.commit(chain: reader.chain.bytes, isLast: true)
         try begun.finish()
         let store = try ViewStore.open(path: path, hours: core.configuration.keepsHours)
         projector.goOn(in: store)
         return try core.projector.performAndWait(after: .origin, afterCommit: true) { inUse, _ in
             // The rest, up to where the views in use are folded.
             try projector.goOn(reader, through: inUse.position, directory: &known)
-            try projector.commit(chain: reader.chain.bytes)
+            try projector.commit(chain: reader.chain.bytes, isLast: true)
             let old = core.views
             let compareStart = SystemClock.uptimeSeconds()
             let comparison = try ViewComparison.compare(old, store)
