@@ -4,7 +4,9 @@ import Testing
 
 /// Readings put in the order of their devices, held against a stable sort.
 struct DeviceOrderTests {
-    @Test(arguments: [0, 1, 2, 255, 511, 512, 1023, 1024, 1 << 20 - 1, 1 << 20, UInt32.max - 1, UInt32.max])
+    @Test(
+        arguments: [0, 1, 2, 255, 511, 512, 1023, 1024, 1_048_575, 1_048_576, UInt32.max - 1, UInt32.max] as [UInt32]
+    )
     func `items of a device stay in order, whatever the largest device`(largest: UInt32) {
         let seed = UInt64.random(in: .min ... .max)
         var random = SeededGenerator(seed: seed)
