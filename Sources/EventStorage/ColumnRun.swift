@@ -209,9 +209,7 @@ struct ColumnRun {
             let deviation = step.deviations[i] &* timeScale
             let rise = step.rises[i] &* valueScale
             let elapsed = state.period &+ deviation
-            guard UInt64(bitPattern: elapsed &- 1) < reach,
-                UInt64(bitPattern: rise) <= UInt64(maximumMilliValue), at &+ elapsed <= limit
-            else { break }
+            guard SeriesFront.isCalmStep(elapsed, rise, reach: reach), at &+ elapsed <= limit else { break }
             at &+= elapsed
             value &+= rise
             state.turn(deviation)

@@ -37,13 +37,18 @@ package struct SeriesFront: BitwiseCopyable {
     /// Whether a register reading of this time and value is calm (`ColumnRun.walk`).
     @inline(__always)
     func isCalm(_ instant: Int64, _ next: Int64) -> Bool {
-        UInt64(bitPattern: instant &- at &- 1) < UInt64(reach)
-            && UInt64(bitPattern: next &- value) <= UInt64(maximumMilliValue) && instant <= limit
+        SeriesFront.isCalmStep(instant &- at, next &- value, reach: UInt64(reach)) && instant <= limit
     }
 
-    /// Moves on by a calm reading.
+    /// The same of what passed since the latest, and what was used, but for the limit.
     @inline(__always)
-    mutating func moveOn(to instant: Int64, _ next: Int64, _ recent: RecentReadings, _ series: UInt32) {
+    static func isCalmStep(_ elapsed: Int64, _ rise: Int64, reach: UInt64) -> Bool {
+        UInt64(bitPattern: elapsed &- 1) < reach && UInt64(bitPattern: rise) <= UInt64(maximumMilliValue)
+    }
+
+    /// Moves on by a reading that is calm or taken for such.
+    @inline(__always)
+    package mutating func moveOn(to instant: Int64, _ next: Int64, _ recent: RecentReadings, _ series: UInt32) {
         at = instant
         value = next
         recent[series, count] = RecentReadings.Reading(at: instant, value: next)

@@ -15,7 +15,7 @@ struct FoldLanes {
     private let threads: LaneThreads
     private let pieceCount: Int
 
-    init(_ lanes: [Fold], pieceCount: Int = FoldLanes.usualPieceCount) {
+    init(_ lanes: [Fold], pieceCount: Int) {
         self.lanes = lanes
         self.pieceCount = pieceCount
         threads = LaneThreads(count: lanes.count)

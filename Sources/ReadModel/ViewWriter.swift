@@ -28,7 +28,7 @@ package final class ViewWriter {
     ///   - writers: nobody puts rows into them before `meanwhile` is called.
     ///   - meanwhile: called once they may gather again, before the rows are on their way.
     /// - Throws: what an earlier row met.
-    package func take(from writers: [ViewWriter], meanwhile: () -> Void = {}) throws {
+    package func take(from writers: [ViewWriter], meanwhile: () -> Void) throws {
         try rows.take(from: writers.map(\.rows), meanwhile: meanwhile)
     }
 

@@ -182,15 +182,7 @@ final class SummaryFold {
         if instant > front.pointee.limit || interval.end - interval.start > terms.gapAfter {
             turnDays(interval, from: front.pointee.value, note, front, terms, &part.groups[Int(note.pointee.group)])
         }
-        moveOn(series, RecentReadings.Reading(at: instant, value: value))
-    }
-
-    private func moveOn(_ series: UInt32, _ reading: RecentReadings.Reading) {
-        let front = fronts + Int(series)
-        front.pointee.at = reading.at
-        front.pointee.value = reading.value
-        recent[series, front.pointee.count] = reading
-        front.pointee.count &+= 1
+        front.pointee.moveOn(to: instant, value, recent, series)
     }
 
     func unsettle(_ series: UInt32) {
@@ -216,7 +208,7 @@ final class SummaryFold {
         note.pointee.firstAt = instant
         note.pointee.day = Int32(day)
         note.pointee.dayValue = value
-        moveOn(series, RecentReadings.Reading(at: instant, value: value))
+        front.pointee.moveOn(to: instant, value, recent, series)
         front.pointee.limit = zone.start(ofDay: day + 1)
         front.pointee.reach = terms.maxRate == nil ? UInt32(clamping: max(0, terms.gapAfter)) : 0
     }

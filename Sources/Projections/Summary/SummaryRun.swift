@@ -34,8 +34,7 @@ package struct SummaryRun {
         self.init(zones: zones, threadCount: threadCount, passes: .one, makeReader: makeReader)
     }
 
-    /// As above, with two passes at once where that is said, and so many devices that may be
-    /// redeclared of however few.
+    /// As above, with two passes at once where that is said; so many devices may be redeclared however few there are.
     init(
         zones: any ZoneSource,
         threadCount: Int,
