@@ -155,14 +155,14 @@ extension Admission {
 
     private func check(_ event: DeviceRegistered) throws(Refusal) -> DeviceRegistered {
         let state = state(of: event.device)
-        var declaration = state.declaration
-        declaration.declare(event)
+        var terms = state.declaration.terms
+        terms.declare(event)
         if let multiplier = event.multiplier { try checkMultiplier(multiplier) }
-        let unit = declaration.unit ?? event.utility.defaultUnit
+        let unit = terms.unit ?? event.utility.defaultUnit
         if let modulus = event.modulus { try checkPositive(try milli(modulus, unit), "modulus") }
         if let maxRate = event.maxRate { try checkPositive(try milli(maxRate, unit), "maxRate") }
         if let zone = event.timezone { try checkZone(zone) }
-        if !event.utility.allows(unit) || (declaration.dimension ?? unit.dimension) != unit.dimension {
+        if !event.utility.allows(unit) || (terms.dimension ?? unit.dimension) != unit.dimension {
             throw Admission.unitMismatch(event.device, unit)
         }
         if let tariff = event.tariff { try checkTariff(tariff, unit.dimension, state, event.device) }
@@ -279,11 +279,11 @@ extension Admission {
         guard let index else { return }
         let device = Int(index)
         switch event {
-        case .readingCorrected(let e): devices[device].declaration.notice(register: e.register, unit: e.unit)
-        case .readingVoided(let e): devices[device].declaration.notice(register: e.register, unit: nil)
-        case .meterExchanged(let e): devices[device].declaration.notice(register: e.register, unit: e.unit)
+        case .readingCorrected(let e): devices[device].declaration.notice(register: e.register, unit: e.unit, in: &pool)
+        case .readingVoided(let e): devices[device].declaration.notice(register: e.register, unit: nil, in: &pool)
+        case .meterExchanged(let e): devices[device].declaration.notice(register: e.register, unit: e.unit, in: &pool)
         case .deviceRegistered(let e):
-            devices[device].declaration.declare(e)
+            devices[device].declaration.declare(e, in: &pool)
             if let tariff = e.tariff { noteCurrency(device, tariffs[ByteName(tariff)]?.currency) }
         case .tariffAssigned(let e): noteCurrency(device, tariffs[ByteName(e.tariff)]?.currency)
         case .topUpReceived(let e): notePayment(device, e, .topUp)

@@ -52,6 +52,7 @@ package struct Admission {
     /// The numbering of devices and series, in order of first appearance in the log.
     package internal(set) var directory = SeriesDirectory()
     var devices: ContiguousArray<DeviceState> = []
+    var pool = DeclarationPool()
     var terms: ContiguousArray<ReadingTerms> = []
     private var noticedCount = 0
     var tariffs: [ByteName: TariffState] = [:]
@@ -86,7 +87,7 @@ package struct Admission {
             let device = Int(log.device(ofSeries: reading.series))
             if devices[device].isNoticed { continue }
             let register = log.registerName(ofSeries: reading.series)
-            devices[device].declaration.notice(register: register, unit: reading.traits.unit)
+            devices[device].declaration.notice(register: register, unit: reading.traits.unit, in: &pool)
             if devices[device].declaration.dimension != nil {
                 devices[device].isNoticed = true
                 noticedCount += 1
@@ -132,7 +133,7 @@ package struct Admission {
 
     /// Notes a device's first register and unit.
     mutating func notice(_ device: Int, register: UInt32, unit: Unit) {
-        devices[device].declaration.notice(register: directory.registers[register], unit: unit)
+        devices[device].declaration.notice(register: directory.registers[register], unit: unit, in: &pool)
         flatten(device)
     }
 

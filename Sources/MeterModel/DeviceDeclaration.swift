@@ -1,97 +1,107 @@
 /// What is known of a device: what its registrations declare, and of one not yet registered what its first event said.
 ///
-/// The one place that says what "declared anew" changes and what a default is, for who accepts events and for who folds
-/// them (semantics, sections 1, 2 and 9).
+/// Devices of a fleet have most of it alike, which a `DeclarationPool` keeps once: there is one for each device, twice.
 package struct DeviceDeclaration: Hashable, Sendable {
-    /// Nil until the device is registered.
-    package private(set) var utility: Utility?
-    package private(set) var declaredUnit: Unit?
-    package private(set) var declaredRegister: String?
-    /// That of the first event that named one, before the device was registered.
-    package private(set) var firstRegister: String?
-    package private(set) var timezone: String?
-    package private(set) var multiplier: ExactDecimal?
-    /// mWh or mL, by the unit that held when it was declared; per hour for `maxRateMilli`.
-    package private(set) var modulusMilli: Int64?
-    package private(set) var maxRateMilli: Int64?
-    package private(set) var gapAfterMilliseconds: Int64?
+    /// In memory once for all devices to which one pool gave them; nil: nothing is known.
+    private var shared: SharedTerms?
     package private(set) var account: String?
-    /// Known from the first event with a unit or a utility.
-    package private(set) var dimension: Dimension?
-
-    /// How long an interval may be that is no gap, where the device declares nothing.
-    package static let defaultGapAfterMilliseconds: Int64 = 6 * Milliseconds.hour
 
     package init() {}
 
     /// What was known of a device before, all of it.
-    package init(
-        utility: Utility?,
-        declaredUnit: Unit?,
-        declaredRegister: String?,
-        firstRegister: String?,
-        timezone: String?,
-        multiplier: ExactDecimal?,
-        modulusMilli: Int64?,
-        maxRateMilli: Int64?,
-        gapAfterMilliseconds: Int64?,
-        account: String?,
-        dimension: Dimension?
-    ) {
-        self.utility = utility
-        self.declaredUnit = declaredUnit
-        self.declaredRegister = declaredRegister
-        self.firstRegister = firstRegister
-        self.timezone = timezone
-        self.multiplier = multiplier
-        self.modulusMilli = modulusMilli
-        self.maxRateMilli = maxRateMilli
-        self.gapAfterMilliseconds = gapAfterMilliseconds
+    ///
+    /// - Parameters:
+    ///   - terms: what it has alike with others.
+    ///   - account: as declared last.
+    ///   - pool: keeps the terms.
+    package init(_ terms: DeviceTerms, account: String?, in pool: inout DeclarationPool) {
+        shared = pool.shared(terms)
         self.account = account
-        self.dimension = dimension
     }
 
+    package static func == (a: DeviceDeclaration, b: DeviceDeclaration) -> Bool {
+        a.account == b.account && a.terms == b.terms
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(account)
+        hasher.combine(terms)
+    }
+
+    /// All but the account.
+    package var terms: DeviceTerms { shared?.terms ?? .unknown }
+
+    package var utility: Utility? { shared?.terms.utility }
+    package var timezone: String? { shared?.terms.timezone?.text }
+    package var multiplier: ExactDecimal? { shared?.terms.multiplier }
+    package var modulusMilli: Int64? { shared?.terms.modulusMilli }
+    package var maxRateMilli: Int64? { shared?.terms.maxRateMilli }
+    package var dimension: Dimension? { shared?.terms.dimension }
     package var isRegistered: Bool { utility != nil }
-
-    /// The unit of values told without one; nil for a device that is not registered.
-    package var unit: Unit? { utility.map { declaredUnit ?? $0.defaultUnit } }
-
-    /// The register that is billed: the declared one, else the utility's own; of a device not registered that of its
-    /// first event. So what is billed once it is registered does not depend on what arrived before.
-    package var register: String? { utility.map { declaredRegister ?? $0.defaultRegister } ?? firstRegister }
+    package var unit: Unit? { shared?.terms.unit }
+    package var register: String? { shared?.terms.register }
+    package var gapAfter: Int64 { shared?.terms.gapAfter ?? DeviceTerms.defaultGapAfterMilliseconds }
 
     /// The register of events told without one; nil for a device that is not registered, whatever it told before.
     package var registerToFillIn: String? { isRegistered ? register : nil }
 
-    package var gapAfter: Int64 { gapAfterMilliseconds ?? DeviceDeclaration.defaultGapAfterMilliseconds }
-
     /// Whether what an event names may matter: of a device that is registered it does not.
-    package var takesNotice: Bool { !isRegistered && (firstRegister == nil || dimension == nil) }
+    package var takesNotice: Bool { shared?.terms.takesNotice ?? true }
 
     /// Takes in an event that names a register, a unit or both, and is no registration.
-    package mutating func notice(register: String?, unit: Unit?) {
+    ///
+    /// - Parameters:
+    ///   - register: the one it names.
+    ///   - unit: the one it names.
+    ///   - pool: keeps what is known then.
+    package mutating func notice(register: String?, unit: Unit?, in pool: inout DeclarationPool) {
         guard takesNotice else { return }
-        if let unit, dimension == nil { dimension = unit.dimension }
-        if firstRegister == nil { firstRegister = register }
+        var terms = terms
+        terms.notice(register: register, unit: unit)
+        shared = pool.shared(terms)
     }
 
-    /// Takes in a registration: what it gives changes, what it resets is declared no more, what it leaves out stays.
-    package mutating func declare(_ event: DeviceRegistered) {
-        func declared<Value>(_ given: Value?, _ reset: DeviceResets, else former: Value?) -> Value? {
-            event.resets.contains(reset) ? nil : given ?? former
-        }
-        utility = event.utility
-        declaredUnit = declared(event.unit, .unit, else: declaredUnit)
-        declaredRegister = declared(event.register, .register, else: declaredRegister)
-        timezone = declared(event.timezone, .timezone, else: timezone)
-        multiplier = declared(event.multiplier, .multiplier, else: multiplier)
-        let digits = (declaredUnit ?? event.utility.defaultUnit).milliDigits
-        let modulus = event.modulus.flatMap { $0.scaled(by: digits) }.map(Int64.init)
-        modulusMilli = declared(modulus, .modulus, else: modulusMilli)
-        let maxRate = event.maxRate.flatMap { $0.scaled(by: digits) }.map(Int64.init)
-        maxRateMilli = declared(maxRate, .maxRate, else: maxRateMilli)
-        gapAfterMilliseconds = declared(event.gapAfterMilliseconds, .gapAfter, else: gapAfterMilliseconds)
-        account = declared(event.account, .account, else: account)
-        if dimension == nil { dimension = unit?.dimension }
+    /// Takes in a registration.
+    ///
+    /// - Parameters:
+    ///   - event: the registration.
+    ///   - pool: keeps what is declared then.
+    package mutating func declare(_ event: DeviceRegistered, in pool: inout DeclarationPool) {
+        var terms = terms
+        terms.declare(event)
+        shared = pool.shared(terms)
+        account = event.resets.contains(.account) ? nil : event.account ?? account
+    }
+}
+
+/// Terms that several devices may have.
+private final class SharedTerms: Sendable {
+    let terms: DeviceTerms
+
+    init(_ terms: DeviceTerms) { self.terms = terms }
+}
+
+/// Keeps what devices declare alike once.
+///
+/// Invariant: each of `kept` is what its key says.
+package struct DeclarationPool: Sendable {
+    /// Devices that declare something of their own each would fill it without end.
+    private static let capacity = 1024
+
+    private var kept: [DeviceTerms: SharedTerms] = [:]
+    /// What was asked for last: devices that follow each other are mostly alike.
+    private var last: SharedTerms?
+
+    package init() {}
+
+    /// Nil: nothing is known by these terms.
+    fileprivate mutating func shared(_ terms: DeviceTerms) -> SharedTerms? {
+        if terms == .unknown { return nil }
+        if let last, last.terms == terms { return last }
+        let found = kept[terms] ?? SharedTerms(terms)
+        if kept.count >= DeclarationPool.capacity { kept.removeAll() }
+        kept[terms] = found
+        last = found
+        return found
     }
 }

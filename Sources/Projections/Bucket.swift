@@ -36,6 +36,41 @@ struct MonthSum {
     var countedUpTo: Int64
 }
 
+/// A month's sum in little memory: there is one for each series.
+struct KeptMonthSum {
+    private let start: Int64
+    private let quantity: Int64
+    private let estimated: Int64
+    let countedUpTo: Int64
+    /// Of milliseconds, of which the longest month has 2.7 billion.
+    private let length: UInt32
+    private let covered: UInt32
+    private let month: LocalDate
+
+    /// Nil where a figure does not fit: then the month is summed up anew.
+    init?(_ sum: MonthSum) {
+        guard let quantity = Int64(exactly: sum.bucket.quantity), let estimated = Int64(exactly: sum.bucket.estimated),
+            let length = UInt32(exactly: sum.bucket.end - sum.bucket.start),
+            let covered = UInt32(exactly: sum.bucket.covered)
+        else { return nil }
+        start = sum.bucket.start
+        self.quantity = quantity
+        self.estimated = estimated
+        countedUpTo = sum.countedUpTo
+        self.length = length
+        self.covered = covered
+        month = sum.month
+    }
+
+    var sum: MonthSum {
+        var bucket = Bucket(start: start, end: start + Int64(length))
+        bucket.quantity = Int128(quantity)
+        bucket.estimated = Int128(estimated)
+        bucket.covered = Int64(covered)
+        return MonthSum(bucket: bucket, month: month, countedUpTo: countedUpTo)
+    }
+}
+
 /// What a local day's quantity is by the periods of its tariff version; nothing is kept where nothing is charged.
 struct DayUsage {
     var day: Int

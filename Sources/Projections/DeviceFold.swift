@@ -81,6 +81,9 @@ final class DeviceFold {
         }
     }
 
+    /// Holds the same assignments in memory where they are already.
+    func share(_ same: [Assignment]) { assignments = same }
+
     /// The tariff that holds on a local day, else the earliest.
     func tariff(onDay day: Int?) -> String? {
         guard let day else { return assignments.first?.tariff }

@@ -129,7 +129,7 @@ extension Fold {
         let before = device.exactBalance()
         let formerGap = device.declaration.gapAfter
         let formerFactors = DeclaredFactors(device.declaration)
-        device.declaration.declare(event)
+        device.declaration.declare(event, in: &declarations)
         let saysMultiplier = event.multiplier != nil || event.resets.contains(.multiplier)
         if saysMultiplier { device.multiplierPosition = position }
         resolveBillingSeries(device)
@@ -215,7 +215,7 @@ extension Fold {
             device.zone = zone
             dirtyWholly(device)
         }
-        var charges = DeviceCharges(schedule(of: device.assignments, zone: zone))
+        var charges = DeviceCharges(schedule(of: device, in: zone))
         let fold = device.billingSeries.map { series[Int($0)] }
         fold?.forEachInterval(from: Int64.min, to: Int64.max) { charges.add($0) }
         device.charges = charges
@@ -224,12 +224,15 @@ extension Fold {
         enqueue(device)
     }
 
-    /// The schedule of these assignments, one for all devices that have them.
-    func schedule(of assignments: [DeviceFold.Assignment], zone: ZoneRules) -> RateSchedule {
-        let key = ScheduleKey(zone: ByteName(zone.name), assignments: assignments)
-        if let schedule = schedules[key] { return schedule }
+    /// The schedule of a device's assignments, one for all devices that have the same, which share these then, too.
+    func schedule(of device: DeviceFold, in zone: ZoneRules) -> RateSchedule {
+        let key = ScheduleKey(zone: ByteName(zone.name), assignments: device.assignments)
+        if let i = schedules.index(forKey: key) {
+            device.share(schedules.keys[i].assignments)
+            return schedules.values[i]
+        }
         let schedule = RateSchedule(
-            assignments: assignments.compactMap { assignment in
+            assignments: device.assignments.compactMap { assignment in
                 tariffs[ByteName(assignment.tariff)].map { (from: assignment.from, tariff: $0.rates) }
             },
             zone: zone

@@ -25,6 +25,6 @@ extension Fold {
     /// Ends the lanes: all others are absorbed.
     func endLanes() { lane = nil }
 
-    /// Gives back the memory through which the scratch file was looked at.
+    /// Gives back memory in which nothing lies, and that through which the scratch file was looked at.
     func giveBackMemory() { for packed in [packed] + packedByOthers { packed.giveBackMemory() } }
 }

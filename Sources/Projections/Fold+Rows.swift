@@ -7,14 +7,19 @@ extension Fold {
     /// and series ascending, some of each in turn.
     ///
     /// Whoever calls this sets the checkpoint in the same transaction, and then calls `markWritten`.
-    package func writeRows(to writer: ViewWriter) throws {
+    ///
+    /// - Parameters:
+    ///   - writer: of that transaction.
+    ///   - givesBackMemory: whether what nobody needs until more is folded is given back, series by series.
+    /// - Throws: `ViewError`.
+    package func writeRows(to writer: ViewWriter, givesBackMemory: Bool = true) throws {
         let queued = queuedRows()
         try writeNewSeries(writtenSeriesCount..<series.count, to: writer)
         // Some of each in turn: what SQLite takes longest for is a device, what we do, a series.
         var (devices, series) = (queued.devices[...], queued.series[...])
         while !devices.isEmpty || !series.isEmpty {
             try writeDevices(devices.prefix(Fold.pieceCount), to: writer)
-            try writeSeries(series.prefix(Fold.pieceCount), to: writer)
+            try writeSeries(series.prefix(Fold.pieceCount), to: writer, givesBackMemory: givesBackMemory)
             devices = devices.dropFirst(Fold.pieceCount)
             series = series.dropFirst(Fold.pieceCount)
         }
@@ -55,8 +60,12 @@ extension Fold {
         return dayCount * ((hours ? 24 : 0) + 1 + 8)
     }
 
-    func writeSeries(_ some: ArraySlice<UInt32>, to writer: ViewWriter) throws {
-        try forEach(ofSeries: some) { try writeSeries($0, to: writer) }
+    func writeSeries(_ some: ArraySlice<UInt32>, to writer: ViewWriter, givesBackMemory: Bool) throws {
+        try forEach(ofSeries: some) { index in
+            try writeSeries(index, to: writer)
+            // Now it is at hand.
+            if givesBackMemory { series[Int(index)].compact() }
+        }
     }
 
     func writeJobs(to writer: ViewWriter) throws {
@@ -66,9 +75,7 @@ extension Fold {
     }
 
     /// Forgets what was to be written, once it is.
-    ///
-    /// `givesBackMemory`: whether what nobody needs until more is folded is given back, which takes time.
-    package func markWritten(givesBackMemory: Bool = true) {
+    package func markWritten() {
         for index in queuedSeries {
             let fold = series[Int(index)]
             fold.isQueued = false
@@ -77,7 +84,6 @@ extension Fold {
             fold.isWhollyDirty = false
             fold.hasStaleRows = false
             fold.isWritten = true
-            if givesBackMemory { fold.compact() }
         }
         for index in queuedDevices {
             let device = devices[Int(index)]
@@ -94,6 +100,7 @@ extension Fold {
 
     /// As `markWritten`, for rows that were written by an earlier run up to this very position.
     package func assumeWritten() {
+        for index in queuedSeries { series[Int(index)].compact() }
         markWritten()
         for fold in series { fold.isWritten = true }
         for device in foldedDevices { device.mayHaveLedger = true }

@@ -29,6 +29,7 @@ package final class Fold {
     let packed: PackedChunks
     /// Where older readings lie of series that other lanes began.
     var packedByOthers: [PackedChunks] = []
+    var declarations = DeclarationPool()
     var tariffs: [ByteName: PublishedTariff] = [:]
     /// Schedules that devices share, made from `tariffs` as they are now.
     var schedules: [ScheduleKey: RateSchedule] = [:]
@@ -463,7 +464,7 @@ package final class Fold {
     @inline(__always)
     func notice(_ device: DeviceFold, series index: UInt32, unit: Unit?) {
         guard device.declaration.takesNotice else { return }
-        device.declaration.notice(register: registers[Int(index)].text, unit: unit)
+        device.declaration.notice(register: registers[Int(index)].text, unit: unit, in: &declarations)
         resolveBillingSeries(device)
     }
 

@@ -22,23 +22,25 @@ struct FoldLanes {
     }
 
     /// Writes every row that differs from what was written last (`Fold.writeRows`).
-    func writeRows(to writer: ViewWriter) throws {
-        guard lanes.count > 1 else { return try lanes[0].writeRows(to: writer) }
+    func writeRows(to writer: ViewWriter, givesBackMemory: Bool) throws {
+        guard lanes.count > 1 else { return try lanes[0].writeRows(to: writer, givesBackMemory: givesBackMemory) }
         let writers = lanes.map { _ in ViewWriter(gatheringFor: writer) }
         // However this ends, no lane is left under way.
         defer { try? threads.wait() }
         var pieces = try Pieces(of: lanes, threads, pieceCount)
-        var begun = begin(&pieces, for: writers)
+        var begun = begin(&pieces, for: writers, givesBackMemory: givesBackMemory)
         while begun {
             try threads.wait()
             // The next rows are made while these go on their way.
-            try writer.take(from: writers) { begun = begin(&pieces, for: writers) }
+            try writer.take(from: writers) {
+                begun = begin(&pieces, for: writers, givesBackMemory: givesBackMemory)
+            }
         }
         for lane in lanes { try lane.writeJobs(to: writer) }
     }
 
     /// Begins to make the rows of the next piece; false: there is none.
-    private func begin(_ pieces: inout Pieces, for writers: [ViewWriter]) -> Bool {
+    private func begin(_ pieces: inout Pieces, for writers: [ViewWriter], givesBackMemory: Bool) -> Bool {
         guard let piece = pieces.next(hours: writers[0].hoursAreOn) else { return false }
         // Safety: each lane has a fold and a writer of its own, which nobody else touches before it is waited for.
         nonisolated(unsafe) let (lanes, writers) = (lanes, writers)
@@ -46,7 +48,7 @@ struct FoldLanes {
             switch piece {
             case .changed(let devices, let series):
                 try lanes[lane].writeDevices(devices[lane], to: writers[lane])
-                try lanes[lane].writeSeries(series[lane], to: writers[lane])
+                try lanes[lane].writeSeries(series[lane], to: writers[lane], givesBackMemory: givesBackMemory)
             case .new(let series):
                 try lanes[lane].writeNewSeries(series, to: writers[lane])
             }
@@ -55,9 +57,9 @@ struct FoldLanes {
     }
 
     /// Forgets what was to be written, once it is (`Fold.markWritten`).
-    func markWritten(givesBackMemory: Bool) {
-        guard lanes.count > 1 else { return lanes[0].markWritten(givesBackMemory: givesBackMemory) }
-        try? threads.each { lanes[$0].markWritten(givesBackMemory: givesBackMemory) }
+    func markWritten() {
+        guard lanes.count > 1 else { return lanes[0].markWritten() }
+        try? threads.each { lanes[$0].markWritten() }
     }
 
     /// What the lanes write side by side.

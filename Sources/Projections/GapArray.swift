@@ -1,41 +1,48 @@
 /// An array with a hole where the last insertion was: inserting near the previous insertion moves little, so that
 /// appending, history told forwards or backwards and late neighbours all cost about the same.
 ///
-/// Invariants: elements 0..<gapStart lie at the front of `storage`, the others at its end; the hole between them holds
-/// stale values that nothing reads.
+/// Its memory is a room of `rooms`, and is its alone: a copy is good until the original changes, and must not be
+/// changed itself. Who forgets it empties it first, or forgets `rooms`, too.
+///
+/// Invariants: elements 0..<gapStart lie at the front of the first `storedCount` of the room, the others at their end;
+/// the hole of `gapCount` between them holds stale values that nothing reads.
 struct GapArray<Element: BitwiseCopyable> {
-    private var storage: ContiguousArray<Element> = []
-    private var gapStart = 0
-    private var gapCount = 0
+    private let rooms: EntryRooms
+    private var base: UnsafeMutablePointer<Element>?
+    private var capacity: UInt32 = 0
+    private var storedCount: UInt32 = 0
+    private var gapStart: UInt32 = 0
+    private var gapCount: UInt32 = 0
 
-    init() {}
+    init(in rooms: EntryRooms) { self.rooms = rooms }
 
-    /// An array of these elements, without a hole.
-    init(_ elements: ContiguousArray<Element>) { storage = elements }
+    var count: Int { Int(storedCount - gapCount) }
+    var isEmpty: Bool { storedCount == gapCount }
 
-    var count: Int { storage.count - gapCount }
-    var isEmpty: Bool { count == 0 }
-
+    /// The place of an element.
     @inline(__always)
-    private func physical(_ i: Int) -> Int { i < gapStart ? i : i + gapCount }
+    private func place(_ i: Int) -> UnsafeMutablePointer<Element> {
+        precondition(i >= 0 && i < count, "no such element")
+        return memory + (i < Int(gapStart) ? i : i + Int(gapCount))
+    }
+
+    /// - Precondition: there is room.
+    private var memory: UnsafeMutablePointer<Element> {
+        @inline(__always) get {
+            guard let base else { preconditionFailure("an array without room") }
+            return base
+        }
+    }
 
     subscript(i: Int) -> Element {
-        @inline(__always) get {
-            assert(i >= 0 && i < count)
-            return storage[physical(i)]
-        }
-        @inline(__always) set {
-            assert(i >= 0 && i < count)
-            storage[physical(i)] = newValue
-        }
+        @inline(__always) get { place(i).pointee }
+        @inline(__always) set { place(i).pointee = newValue }
     }
 
     var last: Element? { isEmpty ? nil : self[count - 1] }
 
     @inline(__always)
-    mutating func append(_ element: Element) {
-        if gapCount == 0 { storage.append(element) } else { insert(element, at: count) }
-    }
+    mutating func append(_ element: Element) { append(count: 1) { _ in element } }
 
     /// Appends `count` elements; `element` makes them by their number, from 0.
     @inline(__always)
@@ -44,24 +51,30 @@ struct GapArray<Element: BitwiseCopyable> {
             for i in 0..<count { insert(element(i), at: self.count) }
             return
         }
-        let needed = storage.count + count
+        let former = Int(storedCount)
+        let needed = former + count
         // Half as much again: it is many series that grow, and twice would leave more empty than that saves.
-        if needed > storage.capacity { storage.reserveCapacity(max(needed, storage.count + storage.count / 2)) }
-        for i in 0..<count { storage.append(element(i)) }
+        if needed > Int(capacity) { move(toRoomFor: max(needed, former + former / 2)) }
+        if count == 0 { return }
+        let end = memory + former
+        for i in 0..<count { end[i] = element(i) }
+        storedCount = UInt32(needed)
+    }
+
+    /// Sees to room for so many elements in all.
+    mutating func reserve(_ count: Int) {
+        if count > Int(capacity) { move(toRoomFor: count) }
     }
 
     /// - Precondition: `0 <= i <= count`.
     mutating func insert(_ element: Element, at i: Int) {
         precondition(i >= 0 && i <= count, "insertion out of bounds")
         if gapCount == 0 {
-            if i == storage.count {
-                storage.append(element)
-                return
-            }
-            openGap(element)
+            if i == count { return append(count: 1) { _ in element } }
+            openGap()
         }
         moveGap(to: i)
-        storage[gapStart] = element
+        memory[Int(gapStart)] = element
         gapStart += 1
         gapCount -= 1
     }
@@ -73,52 +86,65 @@ struct GapArray<Element: BitwiseCopyable> {
         gapCount += 1
     }
 
-    /// Gives back the gap, and room at the end beyond what appending makes.
-    mutating func trim() {
-        if gapCount > 0 {
-            moveGap(to: count)
-            storage.removeLast(gapCount)
-            gapCount = 0
-        }
-        storage.trim()
+    /// Forgets the first elements.
+    ///
+    /// - Precondition: there are as many.
+    mutating func removeFirst(_ count: Int) {
+        closeGap()
+        let rest = self.count - count
+        precondition(rest >= 0, "fewer elements than are removed")
+        if rest > 0 { memory.update(from: memory + count, count: rest) }
+        storedCount = UInt32(rest)
     }
 
+    /// Gives back the gap, and room at the end beyond what appending makes.
+    mutating func trim() {
+        closeGap()
+        if isEmpty { return removeAll() }
+        if Int(capacity) > count + count / 4 + 4 { move(toRoomFor: count) }
+    }
+
+    /// Forgets all elements, and gives back their room.
     mutating func removeAll() {
-        storage = []
-        gapStart = 0
-        gapCount = 0
+        if let base { rooms.giveBack(base, byteCount: Int(capacity) * MemoryLayout<Element>.stride) }
+        self = GapArray(in: rooms)
+    }
+
+    private mutating func move(toRoomFor count: Int) {
+        let stride = MemoryLayout<Element>.stride
+        let room = rooms.take(byteCount: count * stride)
+        let memory = room.memory.bindMemory(to: Element.self, capacity: room.byteCount / stride)
+        if let base {
+            memory.update(from: base, count: Int(storedCount))
+            rooms.giveBack(base, byteCount: Int(capacity) * stride)
+        }
+        base = memory
+        capacity = UInt32(room.byteCount / stride)
     }
 
     /// Grows by half at the end, at least by 16, and makes that the hole.
-    private mutating func openGap(_ filler: Element) {
-        gapStart = storage.count
-        gapCount = max(16, storage.count / 2)
-        storage.append(contentsOf: repeatElement(filler, count: gapCount))
+    private mutating func openGap() {
+        let count = max(16, Int(storedCount) / 2)
+        reserve(Int(storedCount) + count)
+        gapStart = storedCount
+        gapCount = UInt32(count)
+        storedCount += gapCount
+    }
+
+    private mutating func closeGap() {
+        guard gapCount > 0 else { return }
+        moveGap(to: count)
+        storedCount -= gapCount
+        gapCount = 0
     }
 
     private mutating func moveGap(to i: Int) {
-        guard i != gapStart else { return }
-        let gapStart = gapStart
-        let gapCount = gapCount
-        storage.withUnsafeMutableBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { return }
-            if i < gapStart {
-                (base + i + gapCount).update(from: base + i, count: gapStart - i)
-            } else {
-                (base + gapStart).update(from: base + gapStart + gapCount, count: i - gapStart)
-            }
+        let (start, width) = (Int(gapStart), Int(gapCount))
+        if i < start {
+            (memory + i + width).update(from: memory + i, count: start - i)
+        } else if i > start {
+            (memory + start).update(from: memory + start + width, count: i - start)
         }
-        self.gapStart = i
-    }
-}
-
-extension ContiguousArray where Element: BitwiseCopyable {
-    /// Gives back room at the end, where it is more than a quarter of what is in use.
-    mutating func trim() {
-        guard capacity > count + count / 4 + 4 else { return }
-        var exact = ContiguousArray()
-        exact.reserveCapacity(count)
-        exact.append(contentsOf: self)
-        self = exact
+        gapStart = UInt32(i)
     }
 }

@@ -21,9 +21,12 @@ struct IntervalSeries {
         var end: Int64
     }
 
-    private(set) var entries = GapArray<Entry>()
+    private(set) var entries: GapArray<Entry>
     /// Of those intervals alone for which more than one value was received.
     private(set) var contested: [Key: ReadingCandidates] = [:]
+
+    /// - Parameter rooms: where they lie, with those of other series.
+    init(in rooms: EntryRooms) { entries = GapArray(in: rooms) }
 
     private func lowerBound(_ start: Int64, _ end: Int64) -> Int {
         var low = 0
@@ -220,10 +223,10 @@ extension IntervalSeries {
         }
     }
 
-    init(from reader: SnapshotReader) throws(SnapshotFault) {
+    /// Takes in what `write` wrote, where nothing is yet.
+    mutating func read(from reader: SnapshotReader) throws(SnapshotFault) {
         let count = try reader.count()
-        var read: ContiguousArray<Entry> = []
-        read.reserveCapacity(count)
+        entries.reserve(count)
         var entry = Entry(start: 0, end: 0, value: 0, position: 0, quality: 0, stands: false)
         for _ in 0..<count {
             let length = entry.end &- entry.start
@@ -233,9 +236,8 @@ extension IntervalSeries {
             entry.position &+= UInt64(bitPattern: try reader.zigzag())
             let bits = try reader.byte()
             (entry.quality, entry.stands) = (bits >> 1, bits & 1 == 1)
-            read.append(entry)
+            entries.append(entry)
         }
-        entries = GapArray(read)
         for _ in 0..<(try reader.count()) {
             let key = Key(start: try reader.zigzag(), end: try reader.zigzag())
             contested[key] = try ReadingCandidates(from: reader)

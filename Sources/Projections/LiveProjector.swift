@@ -99,6 +99,12 @@ package final class LiveProjector: @unchecked Sendable {
     /// The position that the views speak for.
     package var committed: Position { Position(committedPosition.load(ordering: .acquiring)) }
 
+    /// How many durable events the views do not show yet.
+    package var lag: UInt64 {
+        let head = condition.withLock { self.head }
+        return head.rawValue - min(head, committed).rawValue
+    }
+
     /// The last position folded.
     package var folded: Position { Position(foldedPosition.load(ordering: .acquiring)) }
 

@@ -39,6 +39,8 @@ final class PackedChunks {
     }
 
     private let file: ScratchFile?
+    /// Where those entries lie that are not packed.
+    let rooms = EntryRooms()
     private var parts: ContiguousArray<Part> = []
     private var end = 0
     private var removed: ContiguousArray<ContiguousArray<Int>>
@@ -102,8 +104,9 @@ final class PackedChunks {
         removed[PackedChunks.unitCount(ofBytes: place.byteCount)].append(place.unit)
     }
 
-    /// Gives back the memory through which the file was looked at; what lies there is as it was.
+    /// Gives back the memory through which the file was looked at, and that of empty rooms. What lies there stays.
     func giveBackMemory() {
+        rooms.giveBackMemory()
         for part in parts where part.isInFile {
             ScratchFile.forget(part.memory, byteCount: PackedChunks.partByteCount)
         }

@@ -13,6 +13,8 @@ struct SeriesEntries {
     static let chunkCount = 32
     /// The least that is kept unpacked.
     private static let recentCount = 8
+    /// What is kept from a late reading on, which is more until two more chunks are packed: another before comes soon.
+    private static let watchedCount = 13
     /// The least that is worth a tail.
     private static let tailCount = 8
 
@@ -24,12 +26,18 @@ struct SeriesEntries {
     private let packed: PackedChunks
     private var chunks: ContiguousArray<Chunk> = []
     private var packedCount = 0
-    private var recent = GapArray<SeriesEntry>()
+    private var recent: GapArray<SeriesEntry>
     /// How many of the last entries stay unpacked when others are packed.
     private var keptCount = SeriesEntries.recentCount
 
     /// - Parameter packed: where those that are packed lie, with those of other series.
-    init(_ packed: PackedChunks) { self.packed = packed }
+    init(_ packed: PackedChunks) {
+        self.packed = packed
+        recent = GapArray(in: packed.rooms)
+    }
+
+    /// Where those that are not packed lie.
+    var rooms: EntryRooms { packed.rooms }
 
     private var hasTail: Bool { packedCount % SeriesEntries.chunkCount != 0 }
     var count: Int { packedCount + recent.count }
@@ -89,6 +97,7 @@ struct SeriesEntries {
 
     mutating func removeAll() {
         for chunk in chunks { packed.remove(chunk.place) }
+        recent.removeAll()
         self = SeriesEntries(packed)
     }
 
@@ -108,17 +117,14 @@ struct SeriesEntries {
         let size = SeriesEntries.chunkCount
         let chunkCount = (recent.count - leastCount) / size
         for k in 0..<chunkCount { addChunk(of: k * size..<(k + 1) * size) }
-        var rest: ContiguousArray<SeriesEntry> = []
-        rest.reserveCapacity(leastCount + size)
-        for i in chunkCount * size..<recent.count { rest.append(recent[i]) }
-        recent = GapArray(rest)
+        recent.removeFirst(chunkCount * size)
     }
 
     /// Packs all but the last entry, which are no more than a chunk.
     private mutating func packTail() {
-        guard let last else { return }
         addChunk(of: 0..<recent.count - 1)
-        recent = GapArray([last])
+        recent.removeFirst(recent.count - 1)
+        recent.trim()
     }
 
     /// Packs some of the recent entries as the next chunk.
@@ -140,19 +146,27 @@ struct SeriesEntries {
     private mutating func unpack(from i: Int) {
         let first = i / SeriesEntries.chunkCount
         let isTailAlone = first == packedCount / SeriesEntries.chunkCount
-        var entries: ContiguousArray<SeriesEntry> = []
+        var entries = GapArray<SeriesEntry>(in: packed.rooms)
         let unpackedCount = count - first * SeriesEntries.chunkCount
-        entries.reserveCapacity(isTailAlone ? keptCount + SeriesEntries.chunkCount : 2 * unpackedCount)
+        // What was but a tail is no reason to keep more.
+        if !isTailAlone { keepMore(than: unpackedCount) }
+        entries.reserve(max(unpackedCount + 1, keptCount + SeriesEntries.chunkCount))
         for k in first..<chunks.count {
-            entries.append(contentsOf: self.entries(ofChunk: k))
+            let chunk = self.entries(ofChunk: k)
+            entries.append(count: chunk.count) { chunk[$0] }
             packed.remove(chunks[k].place)
         }
-        for k in 0..<recent.count { entries.append(recent[k]) }
-        // What was but a tail is no reason to keep more.
-        if !isTailAlone { keptCount = max(keptCount, 2 * entries.count) }
+        entries.append(count: recent.count) { recent[$0] }
+        recent.removeAll()
         chunks.removeLast(chunks.count - first)
         packedCount = chunks.count * SeriesEntries.chunkCount
-        recent = GapArray(entries)
+        recent = entries
+    }
+
+    /// One late reading among many is no reason to keep more either: that is, a second that comes soon.
+    private mutating func keepMore(than unpackedCount: Int) {
+        let comesSoon = keptCount > SeriesEntries.recentCount
+        keptCount = max(keptCount, comesSoon ? 2 * unpackedCount : SeriesEntries.watchedCount)
     }
 
     private func unpacked(_ i: Int) -> SeriesEntry {
@@ -226,14 +240,13 @@ extension SeriesEntries {
         guard bytes.withUnsafeBufferPointer({ PackedEntries.areWhole($0, count: count) }) else {
             throw reader.malformed("the last entries")
         }
-        let entries = ContiguousArray<SeriesEntry>(unsafeUninitializedCapacity: count) { buffer, initializedCount in
+        withUnsafeTemporaryAllocation(of: SeriesEntry.self, capacity: count) { entries in
             bytes.withUnsafeBufferPointer { bytes in
-                guard let start = bytes.baseAddress, let out = buffer.baseAddress else { return }
+                guard let start = bytes.baseAddress, let out = entries.baseAddress else { return }
                 PackedEntries.unpack(start, count: count, firstAt: firstAt, into: out)
-                initializedCount = count
+                recent.append(count: count) { out[$0] }
             }
         }
-        recent = GapArray(entries)
         compact()
     }
 

@@ -25,22 +25,30 @@ final class SeriesFold {
         var ruling: Ruling?
     }
 
+    /// What most series of a register have nothing of.
+    private final class Seldom {
+        var intervals: IntervalSeries
+        var instants: [Int64: InstantRecord] = [:]
+        /// The values set aside as of the other kind, at most so many an instant or interval as are kept of this one.
+        var mixed: [IntervalSeries.Key: Set<Int64>] = [:]
+        var firstMixed: (at: Int64, position: UInt64)?
+
+        init(_ rooms: EntryRooms) { intervals = IntervalSeries(in: rooms) }
+    }
+
     private(set) var kind = Kind.undecided
     private(set) var register: RegisterSeries
-    private(set) var intervals = IntervalSeries()
-    private(set) var instants: [Int64: InstantRecord] = [:]
+    /// Nil: there was nothing of it.
+    private var seldom: Seldom?
     /// Readings received, distinct by time and value, and the others.
     private(set) var distinctCount = 0
     private(set) var duplicateCount = 0
-    /// The values set aside as of the other kind, at most so many an instant or interval as are kept of this one.
-    private var mixed: [IntervalSeries.Key: Set<Int64>] = [:]
-    private(set) var firstMixed: (at: Int64, position: UInt64)?
 
     /// What must be written anew: buckets that overlap the span, and the anomalies.
     var dirtySpan: (start: Int64, end: Int64)?
     var anomaliesAreDirty = false
     /// Of the month of the latest interval; nil where a change since lay before its end.
-    private(set) var monthSum: MonthSum?
+    private var keptSum: KeptMonthSum?
     /// All rows must go and come again: zone or gap changed.
     var isWhollyDirty = false
     /// Whether rows may stand that must go before the span is written.
@@ -52,6 +60,18 @@ final class SeriesFold {
     init(_ packed: PackedChunks = PackedChunks()) { register = RegisterSeries(packed) }
 
     var segments: MeterSegments { register.segments }
+    var intervals: IntervalSeries { seldom?.intervals ?? IntervalSeries(in: register.entries.rooms) }
+    var instants: [Int64: InstantRecord] { seldom?.instants ?? [:] }
+    var firstMixed: (at: Int64, position: UInt64)? { seldom?.firstMixed }
+    /// Of the month of the latest interval, if what it sums up to is known.
+    var monthSum: MonthSum? { keptSum?.sum }
+
+    private func withSeldom() -> Seldom {
+        if let seldom { return seldom }
+        let made = Seldom(register.entries.rooms)
+        seldom = made
+        return made
+    }
 
     // MARK: Readings
 
@@ -59,7 +79,12 @@ final class SeriesFold {
         decideKind(reading.traits.isInterval, &change)
         guard (kind == .interval) == reading.traits.isInterval else { return setAside(reading, position, &change) }
         if kind == .interval {
-            let isNew = intervals.receive(reading, position: position, segments: register.segments, &change)
+            let isNew = withSeldom().intervals.receive(
+                reading,
+                position: position,
+                segments: register.segments,
+                &change
+            )
             count(isNew: isNew)
             return
         }
@@ -70,7 +95,9 @@ final class SeriesFold {
     /// if there is one, goes through `receive`.
     @inline(__always)
     func calmRun(_ readings: UnsafeBufferPointer<ReadingRecord>) -> CalmRun {
-        guard instants.isEmpty, kind == .register || (kind == .undecided && !readings[0].traits.isInterval) else {
+        guard seldom?.instants.isEmpty ?? true,
+            kind == .register || (kind == .undecided && !readings[0].traits.isInterval)
+        else {
             return CalmRun()
         }
         return register.calmRun(readings)
@@ -97,11 +124,12 @@ final class SeriesFold {
 
     private func setAside(_ reading: ReadingRecord, _ position: UInt64, _ change: inout IntervalChange) {
         let key = IntervalSeries.Key(start: reading.at - reading.span, end: reading.at)
-        let hasRoom = mixed[key, default: []].count < ReadingCandidates.maximumValueCount
-        let isNew = hasRoom && mixed[key, default: []].insert(reading.value).inserted
+        let seldom = withSeldom()
+        let hasRoom = seldom.mixed[key, default: []].count < ReadingCandidates.maximumValueCount
+        let isNew = hasRoom && seldom.mixed[key, default: []].insert(reading.value).inserted
         count(isNew: isNew)
-        if firstMixed == nil {
-            firstMixed = (reading.at, position)
+        if seldom.firstMixed == nil {
+            seldom.firstMixed = (reading.at, position)
             change.touchesAnomalies = true
         }
     }
@@ -112,7 +140,7 @@ final class SeriesFold {
 
     private func receiveOutOfOrder(_ reading: ReadingRecord, _ position: UInt64, _ change: inout IntervalChange) {
         let quality = reading.traits.quality
-        if instants[reading.at] == nil, register.segments.exchange(at: reading.at) == nil {
+        if seldom?.instants[reading.at] == nil, register.segments.exchange(at: reading.at) == nil {
             guard let i = register.index(at: reading.at) else {
                 distinctCount += 1
                 if register.appendInOrder(reading, position: position, &change) { return }
@@ -130,14 +158,14 @@ final class SeriesFold {
         let former = record.candidates.standing?.position
         let isNew = record.candidates.receive(value: reading.value, quality: quality, position: position)
         count(isNew: isNew)
-        instants[reading.at] = record
+        withSeldom().instants[reading.at] = record
         if isNew || record.candidates.standing?.position != former { change.touchesAnomalies = true }
         settle(at: reading.at, record, &change)
     }
 
     /// The record of an instant: the one there is, else a new one that holds what already stands there.
     private func record(at instant: Int64) -> InstantRecord {
-        if let record = instants[instant] { return record }
+        if let record = seldom?.instants[instant] { return record }
         var record = InstantRecord()
         if let i = register.index(at: instant) {
             let entry = register.entries[i]
@@ -176,7 +204,7 @@ final class SeriesFold {
         var record = record(at: instant)
         change.touchesAnomalies = change.touchesAnomalies || record.candidates.values.count > 1
         record.ruling = Ruling(value: value, position: position)
-        instants[instant] = record
+        withSeldom().instants[instant] = record
         settle(at: instant, record, &change)
     }
 
@@ -186,7 +214,7 @@ final class SeriesFold {
             return
         }
         let record = record(at: exchange.at)
-        if !record.candidates.values.isEmpty || record.ruling != nil { instants[exchange.at] = record }
+        if !record.candidates.values.isEmpty || record.ruling != nil { withSeldom().instants[exchange.at] = record }
         register.exchange(exchange, &change)
         change.touchesAnomalies = true
     }
@@ -241,13 +269,13 @@ final class SeriesFold {
     /// Keeps the sum of the month of the latest interval, for the next pass over what comes behind it.
     ///
     /// `sum`: of the series as it stands.
-    func remember(_ sum: MonthSum?) { monthSum = sum }
+    func remember(_ sum: MonthSum?) { keptSum = sum.flatMap { KeptMonthSum($0) } }
 
     /// Gives back the memory that only the readings of late needed.
     func compact() { register.compact() }
 
     private func forgetSum(from start: Int64) {
-        if let sum = monthSum, start < sum.countedUpTo { monthSum = nil }
+        if let sum = keptSum, start < sum.countedUpTo { keptSum = nil }
     }
 }
 
@@ -288,6 +316,7 @@ extension SeriesFold {
                 out.varint(ruling.position)
             }
         }
+        let mixed = seldom?.mixed ?? [:]
         out.count(mixed.count)
         for (key, values) in mixed.sorted(by: { $0.key < $1.key }) {
             out.zigzag(key.start)
@@ -309,7 +338,9 @@ extension SeriesFold {
         distinctCount = Int(truncatingIfNeeded: try reader.varint())
         duplicateCount = Int(truncatingIfNeeded: try reader.varint())
         try register.read(from: reader)
-        intervals = try IntervalSeries(from: reader)
+        var intervals = IntervalSeries(in: register.entries.rooms)
+        try intervals.read(from: reader)
+        if !intervals.entries.isEmpty { withSeldom().intervals = intervals }
         for _ in 0..<(try reader.count()) {
             let instant = try reader.zigzag()
             var record = InstantRecord(candidates: try ReadingCandidates(from: reader))
@@ -317,14 +348,14 @@ extension SeriesFold {
                 let value = try reader.optional(reader.zigzag)
                 record.ruling = Ruling(value: value, position: try reader.varint())
             }
-            instants[instant] = record
+            withSeldom().instants[instant] = record
         }
         for _ in 0..<(try reader.count()) {
             let key = IntervalSeries.Key(start: try reader.zigzag(), end: try reader.zigzag())
             var values: Set<Int64> = []
             for _ in 0..<(try reader.count()) { values.insert(try reader.zigzag()) }
-            mixed[key] = values
+            withSeldom().mixed[key] = values
         }
-        if try reader.flag() { firstMixed = (try reader.zigzag(), try reader.varint()) }
+        if try reader.flag() { withSeldom().firstMixed = (try reader.zigzag(), try reader.varint()) }
     }
 }

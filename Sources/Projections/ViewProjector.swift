@@ -8,6 +8,9 @@ package import RecordLog
 /// Invariants: the fold has applied every position up to `position` and none beyond; the store shows exactly what it
 /// had applied when `commit` was last called. What is not committed is folded again after a restart.
 package final class ViewProjector {
+    /// Series that a commit writes of which the unpacked entries take much memory.
+    private static let manySeries = 4096
+
     private var store: ViewStore
     /// How many readings may wait to be folded device by device, where it is not said.
     package static let usualGatherCapacity = ReadingGather.usualCapacity
@@ -217,13 +220,16 @@ package final class ViewProjector {
     ///   that were begun, nor of lanes.
     package func commit(chain: [UInt8], isLast: Bool = false) throws {
         let lanes = FoldLanes([fold] + otherLanes, pieceCount: lanePieceCount)
+        let count = fold.queuedSeries.count
         try store.transaction { writer in
-            try lanes.writeRows(to: writer)
+            try lanes.writeRows(to: writer, givesBackMemory: !isLast)
             try writer.setTimeZoneDatabase(zones.version)
             if !fold.holes.isEmpty { try writer.setHoles(fold.holes) }
             try writer.setCheckpoint(fold.position, chainHead: chain)
         }
-        lanes.markWritten(givesBackMemory: !isLast)
+        lanes.markWritten()
+        // What many readings needed is empty now.
+        if !isLast, count >= ViewProjector.manySeries { fold.giveBackMemory() }
         guard !otherLanes.isEmpty else { return }
         for lane in otherLanes { fold.absorb(lane) }
         fold.endLanes()

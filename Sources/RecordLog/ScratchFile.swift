@@ -57,10 +57,11 @@ package final class ScratchFile {
         return part
     }
 
-    /// Forgets the pages of a part that `mapPart` gave: those that are looked at again come from the file.
+    /// Forgets the pages of a part that `mapPart` gave, which come from the file when they are looked at again, or of
+    /// what `mapMemory` gave, which are zeros then.
     ///
     /// - Parameters:
-    ///   - part: what `mapPart` gave, nothing else.
+    ///   - part: what one of them gave, or whole pages of it.
     ///   - byteCount: how large it is.
     package static func forget(_ part: UnsafeMutableRawPointer, byteCount: Int) {
         madvise(part, byteCount, MADV_DONTNEED)

@@ -15,7 +15,7 @@ struct DeviceComparison {
         resets = wanted.resets
         let declaration = standing.declaration
         // Defaults are those of the utility that the device will have.
-        var base = declaration
+        var base = declaration.terms
         base.declare(event)
         note("utility", declaration.utility?.name, wanted.utility.name)
         let unit = Field(name: "unit", reset: .unit, standard: wanted.utility.defaultUnit) { $0.symbol }
@@ -24,7 +24,7 @@ struct DeviceComparison {
         event.register = compare(register, wanted.register, with: base.register)
         let multiplier = Field(name: "multiplier", reset: .multiplier, standard: ExactDecimal.one) { $0.description }
         event.multiplier = compare(multiplier, wanted.multiplier, with: declaration.multiplier ?? .one)
-        let gapDefault = DeviceDeclaration.defaultGapAfterMilliseconds
+        let gapDefault = DeviceTerms.defaultGapAfterMilliseconds
         let gapAfter = Field(name: "gapAfter", reset: .gapAfter, standard: gapDefault) { Milliseconds.text($0) }
         event.gapAfterMilliseconds = compare(gapAfter, wanted.gapAfterMilliseconds, with: declaration.gapAfter)
         let timezone = Field<String>(name: "timezone", reset: .timezone) { $0 }

@@ -53,7 +53,7 @@ def memory(session, meters):
         source.stdout.close()
         server.wait_for(report["lastPosition"], 3000)
         resident, most = server.memory()
-        time.sleep(12)  # within ten seconds of quiet freed memory is given back to the system
+        time.sleep(12)  # within some seconds of calm freed memory is given back to the system
         settled, _ = server.memory()
     name, what = f"E2.{meters // 1000}k", f"serve with {meters:,} devices and {readings / 4:g} h of readings"
     yield Figure(name, f"memory of {what}", "MB", resident / 1e6)

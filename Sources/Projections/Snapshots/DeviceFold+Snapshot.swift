@@ -29,7 +29,7 @@ extension DeviceFold {
     ///
     /// `fold`: has its tariffs and all series already.
     func read(from reader: SnapshotReader, in fold: Fold) throws(SnapshotFault) {
-        declaration = try DeviceDeclaration(from: reader)
+        declaration = try DeviceDeclaration(from: reader, in: &fold.declarations)
         multiplierPosition = try reader.varint()
         billingSeries = nil
         let billed = try reader.index(below: fold.series.count + 1)
@@ -46,7 +46,7 @@ extension DeviceFold {
         }
         currency = try reader.optional(reader.currency)
         money = try MoneyBook(from: reader)
-        let schedule = try reader.flag() ? RateSchedule.none : fold.schedule(of: assignments, zone: zone)
+        let schedule = try reader.flag() ? RateSchedule.none : fold.schedule(of: self, in: zone)
         charges = try DeviceCharges(from: reader, schedule)
         alerts = try AlertBook(from: reader, device: index)
         mayHaveLedger = try reader.flag()
@@ -55,36 +55,33 @@ extension DeviceFold {
 
 extension DeviceDeclaration {
     fileprivate func write(to out: SnapshotWriter) {
-        out.byte(utility?.rawValue ?? 0)
-        out.byte(declaredUnit?.rawValue ?? 0)
-        out.byte(dimension?.rawValue ?? 0)
-        out.optional(declaredRegister, out.word)
-        out.optional(firstRegister, out.word)
-        out.optional(timezone, out.word)
-        out.optional(multiplier, out.decimal)
-        out.optional(modulusMilli, out.zigzag)
-        out.optional(maxRateMilli, out.zigzag)
-        out.optional(gapAfterMilliseconds, out.zigzag)
+        let terms = terms
+        out.byte(terms.utility?.rawValue ?? 0)
+        out.byte(terms.declaredUnit?.rawValue ?? 0)
+        out.byte(terms.dimension?.rawValue ?? 0)
+        out.optional(terms.declaredRegister?.text, out.word)
+        out.optional(terms.firstRegister?.text, out.word)
+        out.optional(terms.timezone?.text, out.word)
+        out.optional(terms.multiplier, out.decimal)
+        out.optional(terms.modulusMilli, out.zigzag)
+        out.optional(terms.maxRateMilli, out.zigzag)
+        out.optional(terms.gapAfterMilliseconds, out.zigzag)
         out.optional(account, out.text)
     }
 
-    fileprivate init(from reader: SnapshotReader) throws(SnapshotFault) {
-        let utility = try reader.raw(Utility.self)
-        let unit = try reader.raw(Unit.self)
-        let dimension = try reader.raw(Dimension.self)
-        self.init(
-            utility: utility,
-            declaredUnit: unit,
-            declaredRegister: try reader.optional(reader.word),
-            firstRegister: try reader.optional(reader.word),
-            timezone: try reader.optional(reader.word),
-            multiplier: try reader.optional(reader.decimal),
-            modulusMilli: try reader.optional(reader.zigzag),
-            maxRateMilli: try reader.optional(reader.zigzag),
-            gapAfterMilliseconds: try reader.optional(reader.zigzag),
-            account: try reader.optional(reader.text),
-            dimension: dimension
-        )
+    fileprivate init(from reader: SnapshotReader, in pool: inout DeclarationPool) throws(SnapshotFault) {
+        var terms = DeviceTerms()
+        terms.utility = try reader.raw(Utility.self)
+        terms.declaredUnit = try reader.raw(Unit.self)
+        terms.dimension = try reader.raw(Dimension.self)
+        terms.declaredRegister = try reader.optional(reader.word).map { ByteName($0) }
+        terms.firstRegister = try reader.optional(reader.word).map { ByteName($0) }
+        terms.timezone = try reader.optional(reader.word).map { ByteName($0) }
+        terms.multiplier = try reader.optional(reader.decimal)
+        terms.modulusMilli = try reader.optional(reader.zigzag)
+        terms.maxRateMilli = try reader.optional(reader.zigzag)
+        terms.gapAfterMilliseconds = try reader.optional(reader.zigzag)
+        self.init(terms, account: try reader.optional(reader.text), in: &pool)
     }
 }
 

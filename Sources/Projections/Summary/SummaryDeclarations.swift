@@ -18,6 +18,7 @@ struct SummaryDeclarations {
         }
     }
 
+    private var pool = DeclarationPool()
     /// By number; nil where nothing was declared of one.
     private var devices: ContiguousArray<Device?> = []
     /// Nil: published without one. A tariff that is assigned before it is published, as may be where a publication is
@@ -48,7 +49,7 @@ struct SummaryDeclarations {
         let known = self.device(device)
         switch event {
         case .deviceRegistered(let e):
-            known.declaration.declare(e)
+            known.declaration.declare(e, in: &pool)
             if let tariff = e.tariff { assign(known, tariff, from: e.from?.dayNumber ?? Int32.min) }
         case .tariffAssigned(let e): assign(known, e.tariff, from: e.from.dayNumber)
         default: known.isDisturbed = true
@@ -95,7 +96,7 @@ struct SummaryDeclarations {
 /// How the readings of a device count: the same for many devices.
 struct SummaryTerms: Hashable {
     var zone = 0
-    var gapAfter = DeviceDeclaration.defaultGapAfterMilliseconds
+    var gapAfter = DeviceTerms.defaultGapAfterMilliseconds
     /// mWh or mL an hour.
     var maxRate: Int64?
     var utility: Utility?

@@ -3,13 +3,20 @@ import MeterModel
 import Projections
 import ServiceLifecycle
 
-/// Gives freed memory back to the system once the views have stood still for a while, or most connections are gone.
+/// Gives freed memory back to the system in calm moments: after much was folded, once the views have stood still for a
+/// while, or when most connections are gone.
 struct MemoryTrimming: Service {
     let projector: LiveProjector
     let listener: LineListener
 
-    /// How long the views must have stood still, at least; twice this at most.
-    private static let interval = Duration.seconds(5)
+    private static let interval = Duration.seconds(1)
+    /// Events in an interval, and of the log that are not in the views, at most: then a tenth of a second in which
+    /// nobody allocates matters little.
+    private static let calmCount: UInt64 = 10_000
+    /// Events after which there is much to give back.
+    private static let muchCount: UInt64 = 1_000_000
+    /// Intervals without an event after which it is done in any case.
+    private static let stillCount = 5
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -17,11 +24,18 @@ struct MemoryTrimming: Service {
             var trimmed = Position.origin
             /// Connections at most since it was last done.
             var most = 0
+            var stillness = 0
             while !Task.isCancelled {
                 let position = projector.committed
                 let open = listener.figures.openCount
                 most = max(most, open)
-                if position == last, position != trimmed || open < most / 2 {
+                let moved = position.rawValue - last.rawValue
+                stillness = moved == 0 ? stillness + 1 : 0
+                let isCalm = moved + projector.lag <= MemoryTrimming.calmCount
+                let isMuch =
+                    position.rawValue - trimmed.rawValue >= MemoryTrimming.muchCount || open < most / 2
+                    || (stillness >= MemoryTrimming.stillCount && position != trimmed)
+                if isCalm, isMuch {
                     try? await projector.perform { projector, _ in projector.giveBackMemory() }
                     Memory.giveBack()
                     (trimmed, most) = (position, open)

@@ -15,8 +15,8 @@ struct FoldPicture {
         // While one event is applied.
         "Fold.change", "Fold.recordedTimes", "RegisterSeries.stack", "RegisterSeries.decided",
         // At hand, and made anew where they are not.
-        "Fold.schedules", "Fold.packed", "Fold.turnedDay",
-        "SeriesFold.monthSum",
+        "Fold.schedules", "Fold.declarations", "Fold.packed", "Fold.turnedDay",
+        "SeriesFold.keptSum",
         // Where packed entries lie; what they are is looked at.
         "SeriesEntries.packed", "SeriesEntries.chunks", "SeriesEntries.packedCount", "SeriesEntries.recent",
         // What this run of the program told.

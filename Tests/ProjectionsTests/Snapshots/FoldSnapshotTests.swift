@@ -15,7 +15,7 @@ struct FoldSnapshotTests {
         "Fold.queuedSeries", "Fold.queuedDevices",
         "DeviceFold.isQueued", "DeviceFold.dirtyDays", "DeviceFold.ledgerIsWhollyDirty",
         "SeriesFold.dirtySpan", "SeriesFold.anomaliesAreDirty", "SeriesFold.isWhollyDirty", "SeriesFold.hasStaleRows",
-        "SeriesFold.isQueued", "MeterSegments.laterExchanges", "AlertBook.unwritten",
+        "SeriesFold.isQueued", "Tellings.laterExchanges", "AlertBook.unwritten",
         // Packed entries are as few as can be once they are written.
         "SeriesEntries.keptCount",
     ]
