@@ -5,8 +5,8 @@ import CPrefetch
 
 extension Fold {
     /// Cache lines of a device's own state and of a series'.
-    private static let deviceLineCount = 10
-    private static let seriesLineCount = 7
+    private static let deviceLineCount = 7
+    private static let seriesLineCount = 4
     /// How many devices or series ahead they are fetched where rows are made, whose making takes longer than a fetch.
     private static let rowsAhead = 4
 

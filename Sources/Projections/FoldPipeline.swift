@@ -85,7 +85,8 @@ final class FoldPipeline: @unchecked Sendable {
             filling.append(
                 UnsafeBufferPointer(rebasing: readings[start..<end]),
                 first: first.advanced(by: start),
-                recordedAt: recordedAt
+                recordedAt: recordedAt,
+                directory: directory
             )
             start = end
         }

@@ -45,6 +45,8 @@ final class ReadingGather {
     private var times = RecordedTimes()
     private var events: [Event] = []
     private var stages: [Stage] = []
+    /// Of the last stage's readings.
+    private var ascents = DeviceAscents()
     private var deviceOrder = DeviceOrder()
     /// The order of the last stage's readings, if it is sorted.
     private var keys: UnsafeBufferPointer<UInt64>?
@@ -70,8 +72,14 @@ final class ReadingGather {
         return !isFull && !(isLarge(stages.count - 1) && last.eventEnd > eventStart(of: stages.count - 1))
     }
 
+    /// `directory`: knows their series.
     /// - Precondition: there is room for all, and `first` is later than every position that waits.
-    func append(_ run: UnsafeBufferPointer<ReadingRecord>, first: Position, recordedAt: Instant) {
+    func append(
+        _ run: UnsafeBufferPointer<ReadingRecord>,
+        first: Position,
+        recordedAt: Instant,
+        directory: SeriesDirectory
+    ) {
         precondition(run.count <= room, "more readings than may wait")
         if readings.isEmpty {
             times = RecordedTimes(recordedAt)
@@ -79,14 +87,17 @@ final class ReadingGather {
             times.append(from: first.rawValue, recordedAt)
         }
         reserve(run.count)
+        let place = readings.count
         readings.append(contentsOf: run)
         positions.append(contentsOf: first.rawValue..<first.rawValue + UInt64(run.count))
         // Readings behind an event begin a stage.
         if stages.isEmpty || events.count > eventStart(of: stages.count - 1) {
             stages.append(Stage(readingEnd: readings.count, eventEnd: events.count))
+            ascents.removeAll()
         } else {
             stages[stages.count - 1].readingEnd = readings.count
         }
+        ascents.append(run, place: place, directory: directory)
     }
 
     /// Sees to room for some more readings, for all that may wait once these are not few: memory that grows by doubling
@@ -113,7 +124,7 @@ final class ReadingGather {
     func close(_ directory: SeriesDirectory) {
         self.directory = directory
         let last = stages.count - 1
-        guard last >= 0, isLarge(last) else { return }
+        guard last >= 0, isLarge(last), !ascents.areFew else { return }
         let start = readingStart(of: last)
         let count = stages[last].readingEnd - start
         let unsorted = deviceOrder.unsorted(count: count)
@@ -131,6 +142,7 @@ final class ReadingGather {
         positions.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
         stages.removeAll(keepingCapacity: true)
+        ascents.removeAll()
         keys = nil
         directory = SeriesDirectory()
     }
@@ -154,10 +166,12 @@ final class ReadingGather {
             let range = readingStart(of: i)..<stage.readingEnd
             if let last = range.last {
                 fold.recordedTimes = times
-                if i == stages.count - 1, let keys {
+                if i < stages.count - 1 || !isLarge(i) {
+                    foldInOrder(range, into: fold)
+                } else if let keys {
                     foldSorted(keys, into: fold)
                 } else {
-                    foldInOrder(range, into: fold)
+                    foldAscents(range, into: fold)
                 }
                 fold.position = Position(positions[last])
             }
@@ -183,21 +197,50 @@ final class ReadingGather {
     }
 
     private func foldSorted(_ keys: UnsafeBufferPointer<UInt64>, into fold: Fold) {
-        var run: ContiguousArray<ReadingRecord> = []
-        var runPositions: ContiguousArray<UInt64> = []
+        var run = Run()
+        guard let lane = fold.lane else { return foldKeys(keys, into: fold, &run) }
+        var start = 0
+        while start < keys.count {
+            let device = DeviceOrder.device(of: keys[start])
+            let pieceEnd = lane.end(ofPieceWith: device)
+            let end = keys[start...].partitioned { DeviceOrder.device(of: $0) < pieceEnd }
+            if lane.has(device) { foldKeys(UnsafeBufferPointer(rebasing: keys[start..<end]), into: fold, &run) }
+            start = end
+        }
+    }
+
+    private func foldAscents(_ range: Range<Int>, into fold: Fold) {
+        var run = Run()
+        readings.withUnsafeBufferPointer { readings in
+            let bits = fold.lane?.pieceBits ?? FoldLane.usualPieceBits
+            var windows = ascents.windows(of: readings, end: range.upperBound, bits: bits, directory: directory)
+            while let device = windows.lowest() {
+                if fold.lane?.has(device) ?? true {
+                    windows.take(device)
+                    windows.keys.withUnsafeBufferPointer { foldKeys($0, into: fold, &run) }
+                } else {
+                    windows.pass(device)
+                }
+            }
+        }
+    }
+
+    /// Readings of one series, put side by side.
+    private struct Run {
+        var readings: ContiguousArray<ReadingRecord> = []
+        var positions: ContiguousArray<UInt64> = []
+    }
+
+    /// Folds the readings of these keys, which are in order of device.
+    private func foldKeys(_ keys: UnsafeBufferPointer<UInt64>, into fold: Fold, _ run: inout Run) {
         readings.withUnsafeBufferPointer { readings in
             positions.withUnsafeBufferPointer { positions in
                 var start = 0
                 while start < keys.count {
                     let series = readings[DeviceOrder.place(of: keys[start])].series
                     let device = DeviceOrder.device(of: keys[start])
-                    if let lane = fold.lane, !lane.has(device) {
-                        let end = lane.end(ofPieceWith: device)
-                        start = keys[start...].partitioned { DeviceOrder.device(of: $0) < end }
-                        continue
-                    }
-                    run.removeAll(keepingCapacity: true)
-                    runPositions.removeAll(keepingCapacity: true)
+                    run.readings.removeAll(keepingCapacity: true)
+                    run.positions.removeAll(keepingCapacity: true)
                     if start + ReadingGather.stateAhead < keys.count {
                         let key = keys[start + ReadingGather.stateAhead]
                         fold.fetchAhead(device: DeviceOrder.device(of: key))
@@ -206,8 +249,8 @@ final class ReadingGather {
                     while start < keys.count, DeviceOrder.device(of: keys[start]) == device {
                         let place = DeviceOrder.place(of: keys[start])
                         guard readings[place].series == series else { break }
-                        run.append(readings[place])
-                        runPositions.append(positions[place])
+                        run.readings.append(readings[place])
+                        run.positions.append(positions[place])
                         start += 1
                         if start + ReadingGather.readingsAhead < keys.count {
                             let ahead = DeviceOrder.place(of: keys[start + ReadingGather.readingsAhead])
@@ -215,9 +258,11 @@ final class ReadingGather {
                             meterfold_prefetch(positions.baseAddress.map { $0 + ahead })
                         }
                     }
-                    run.withUnsafeBufferPointer { run in
-                        runPositions.withUnsafeBufferPointer { table in
-                            if let table = table.baseAddress { fold.applyRun(run, positions: RunPositions(table)) }
+                    run.readings.withUnsafeBufferPointer { readings in
+                        run.positions.withUnsafeBufferPointer { table in
+                            if let table = table.baseAddress {
+                                fold.applyRun(readings, positions: RunPositions(table))
+                            }
                         }
                     }
                 }
