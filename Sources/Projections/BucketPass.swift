@@ -24,7 +24,18 @@ struct BucketPass<Sink: BucketSink> {
     private var countedUpTo = Int64.min
     private var usage: DayUsage?
     private var period: (index: Int, until: Int64) = (0, Int64.min)
+    private var stretch = Stretch()
     var sink: Sink
+
+    /// Time between two cuts, in which all that lies goes into the same buckets, and what was taken of it since the
+    /// last that was cut and is in none yet: not estimated, and not counted before.
+    private struct Stretch {
+        var start = Int64.max
+        var end = Int64.min
+        var quantity: Int64 = 0
+        /// In milliseconds.
+        var covered: Int64 = 0
+    }
 
     /// `span`: the instants between which quantities changed; a bucket that only ends or begins there is not touched.
     /// `ledgerDays`: further local days whose usage is wanted.
@@ -72,12 +83,32 @@ struct BucketPass<Sink: BucketSink> {
     /// From where on intervals are wanted.
     var wantedFrom: Int64 { countedUpTo == Int64.min ? months.lowerBound : days.lowerBound }
 
-    /// The sum of the last month so far.
-    var monthSum: MonthSum? {
-        month.map { MonthSum(bucket: $0.bucket, month: $0.date, countedUpTo: countedUpTo) }
+    /// The sum of the last month so far, of all that was taken.
+    mutating func monthSum() -> MonthSum? {
+        closeStretch()
+        return month.map { MonthSum(bucket: $0.bucket, month: $0.date, countedUpTo: countedUpTo) }
     }
 
+    @inline(__always)
     mutating func take(_ interval: MeteredInterval) {
+        // Most lie whole between two cuts, behind one another.
+        if interval.start >= stretch.start, interval.end <= stretch.end, interval.start >= countedUpTo,
+            interval.end - interval.start <= gapAfter
+        {
+            let (quantity, overflows) = stretch.quantity.addingReportingOverflow(interval.quantity)
+            if !overflows {
+                stretch.quantity = quantity
+                stretch.covered += interval.end - interval.start
+                countedUpTo = interval.end
+                return
+            }
+        }
+        cutUp(interval)
+    }
+
+    /// Cuts an interval at the ends of the buckets that it meets.
+    private mutating func cutUp(_ interval: MeteredInterval) {
+        closeStretch()
         let isEstimated = interval.end - interval.start > gapAfter
         let isCounted = interval.end <= countedUpTo
         countedUpTo = max(countedUpTo, interval.end)
@@ -85,24 +116,44 @@ struct BucketPass<Sink: BucketSink> {
         let limit = min(interval.end, months.upperBound)
         var counted = at == interval.start ? 0 : interval.quantity(upTo: at)
         while at < limit {
-            let cut = turn(to: at, limit)
+            stretch.start = at
+            stretch.end = turn(to: at)
+            let cut = min(limit, stretch.end)
             let upTo = interval.quantity(upTo: cut)
-            let part = upTo - counted
-            if !isCounted { month?.bucket.add(part, isEstimated: isEstimated, milliseconds: cut - at) }
-            if days.contains(at) {
-                day?.bucket.add(part, isEstimated: isEstimated, milliseconds: cut - at)
-                usage?.quantities[period.index] += Int128(part)
-            } else if at >= pieceStart, at < days.lowerBound {
-                countBeforeDays += Int128(part)
-            }
-            if cutsHours, hours.contains(at) { hour?.add(part, isEstimated: isEstimated, milliseconds: cut - at) }
+            add(upTo - counted, isEstimated: isEstimated, milliseconds: cut - at, isCounted: isCounted)
             counted = upTo
             at = cut
         }
     }
 
+    /// Puts a part of an interval into the buckets that are open, all of which hold the stretch.
+    ///
+    /// `isCounted`: whether the month has it already.
+    @inline(__always)
+    private mutating func add(_ part: Int64, isEstimated: Bool, milliseconds: Int64, isCounted: Bool) {
+        let at = stretch.start
+        if !isCounted { month?.bucket.add(part, isEstimated: isEstimated, milliseconds: milliseconds) }
+        if days.contains(at) {
+            day?.bucket.add(part, isEstimated: isEstimated, milliseconds: milliseconds)
+            usage?.quantities[period.index] += Int128(part)
+        } else if at >= pieceStart, at < days.lowerBound {
+            countBeforeDays += Int128(part)
+        }
+        if cutsHours, hours.contains(at) { hour?.add(part, isEstimated: isEstimated, milliseconds: milliseconds) }
+    }
+
+    /// Puts what was taken between two cuts into the buckets.
+    @inline(__always)
+    private mutating func closeStretch() {
+        if stretch.covered > 0 {
+            add(stretch.quantity, isEstimated: false, milliseconds: stretch.covered, isCounted: false)
+        }
+        stretch = Stretch()
+    }
+
     /// Writes what is still open. To be called once, at the end.
     mutating func finish() {
+        closeStretch()
         if let hour { sink.hour(hour) }
         closeDay()
         if let month { sink.month(month.bucket, month.date) }
@@ -112,11 +163,11 @@ struct BucketPass<Sink: BucketSink> {
 
     /// Opens the buckets in which `at` lies and closes those before it.
     ///
-    /// - Returns: the next cut, at most `limit`.
+    /// - Returns: the next cut.
     @inline(__always)
-    private mutating func turn(to at: Int64, _ limit: Int64) -> Int64 {
+    private mutating func turn(to at: Int64) -> Int64 {
         if month.map({ at >= $0.bucket.end }) ?? true { turnMonth(to: at) }
-        var cut = min(limit, month?.bucket.end ?? limit)
+        var cut = month?.bucket.end ?? at
         if days.contains(at) {
             if day.map({ at >= $0.bucket.end }) ?? true { turnDay(to: at) }
             cut = min(cut, day?.bucket.end ?? cut)

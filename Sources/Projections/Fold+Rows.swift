@@ -219,7 +219,7 @@ extension Fold {
         }
         if !fold.isWhollyDirty, !fold.hasStaleRows, let sum = fold.monthSum { pass.resume(sum, span: span) }
         fold.forEachInterval(from: pass.wantedFrom, to: pass.months.upperBound) { pass.take($0) }
-        fold.remember((fold.latestAt ?? Int64.max) < pass.months.upperBound ? pass.monthSum : nil)
+        fold.remember((fold.latestAt ?? Int64.max) < pass.months.upperBound ? pass.monthSum() : nil)
         pass.finish()
         if let error = pass.sink.error { throw error }
         guard isBilled else { return }

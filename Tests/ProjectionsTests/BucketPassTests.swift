@@ -83,7 +83,7 @@ struct BucketPassTests {
             if let sum { pass.resume(sum, span: span) }
             let known = intervals[..<upTo].filter { $0.end > pass.wantedFrom }
             for interval in known { pass.take(interval) }
-            sum = pass.monthSum
+            sum = pass.monthSum()
             pass.finish()
             #expect(!pass.sink.isTwice, "seed \(seed)")
             let all = Array(intervals[..<upTo])
