@@ -1,7 +1,7 @@
 /// What is known of a device: what its registrations declare, and of one not yet registered what its first event said.
 ///
 /// Devices of a fleet have most of it alike, which a `DeclarationPool` keeps once: there is one for each device, twice.
-package struct DeviceDeclaration: Hashable, Sendable {
+package struct DeviceDeclaration: Equatable, Sendable {
     /// In memory once for all devices to which one pool gave them; nil: nothing is known.
     private var shared: SharedTerms?
     package private(set) var account: String?
@@ -21,11 +21,6 @@ package struct DeviceDeclaration: Hashable, Sendable {
 
     package static func == (a: DeviceDeclaration, b: DeviceDeclaration) -> Bool {
         a.account == b.account && a.terms == b.terms
-    }
-
-    package func hash(into hasher: inout Hasher) {
-        hasher.combine(account)
-        hasher.combine(terms)
     }
 
     /// All but the account.
@@ -98,10 +93,14 @@ package struct DeclarationPool: Sendable {
     fileprivate mutating func shared(_ terms: DeviceTerms) -> SharedTerms? {
         if terms == .unknown { return nil }
         if let last, last.terms == terms { return last }
-        let found = kept[terms] ?? SharedTerms(terms)
+        if let found = kept[terms] {
+            last = found
+            return found
+        }
         if kept.count >= DeclarationPool.capacity { kept.removeAll() }
-        kept[terms] = found
-        last = found
-        return found
+        let made = SharedTerms(terms)
+        kept[terms] = made
+        last = made
+        return made
     }
 }

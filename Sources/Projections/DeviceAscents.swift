@@ -9,13 +9,27 @@ import MeterModel
 /// Invariant: `starts` has the place of the first reading of each sequence, ascending, of the first `largestCount + 1`
 /// sequences at most.
 struct DeviceAscents {
-    /// Of more sequences it is cheaper to sort all their readings.
+    /// Of more sequences, or of shorter ones, it is cheaper to sort all their readings.
     private static let largestCount = 64
+    private static let leastLength = 256
+    /// How many readings a window has about, and how many devices at least, as powers of two.
+    private static let windowReadingBits = 10
+    private static let leastWindowBits = 4
 
     private var starts: ContiguousArray<Int> = []
     private var lastDevice: UInt32 = 0
 
-    var areFew: Bool { starts.count <= DeviceAscents.largestCount }
+    private var areFew: Bool { starts.count <= DeviceAscents.largestCount }
+
+    /// Whether so many readings make few sequences.
+    func areFew(among count: Int) -> Bool { areFew && starts.count * DeviceAscents.leastLength <= count }
+
+    /// How many devices a window should have, as a power of two.
+    static func windowBits(_ readingCount: Int, of deviceCount: Int) -> UInt32 {
+        let perDevice = max(1, readingCount / max(1, deviceCount))
+        let bits = windowReadingBits - (Int.bitWidth - 1 - perDevice.leadingZeroBitCount)
+        return UInt32(max(leastWindowBits, bits))
+    }
 
     mutating func removeAll() { starts.removeAll(keepingCapacity: true) }
 
@@ -34,7 +48,7 @@ struct DeviceAscents {
 
     /// Goes through the devices by number.
     ///
-    /// - Precondition: they are few.
+    /// - Precondition: there are at most `largestCount` sequences.
     func windows(
         of readings: UnsafeBufferPointer<ReadingRecord>,
         end: Int,
@@ -47,14 +61,17 @@ struct DeviceAscents {
 
     /// Devices that follow each other by number, one window after the other; windows without readings are passed over.
     ///
-    /// Invariants: of each sequence the readings from `next` up to `ends` are those not passed yet; `keys` are those of
-    /// the window taken last, by device and in order of place.
+    /// Invariants: of each sequence the readings from `next` up to `ends` are those not passed yet, and `heads` has the
+    /// device of the first of them, or `none`; `keys` are those of the window taken last, by device and in order of
+    /// place.
     struct Windows {
         private let readings: UnsafeBufferPointer<ReadingRecord>
         private let directory: SeriesDirectory
         private let bits: UInt32
         private var next: ContiguousArray<Int>
         private let ends: ContiguousArray<Int>
+        private var heads: ContiguousArray<UInt32>
+        private static let none = UInt32.max
         private var unsorted: ContiguousArray<UInt64> = []
         private(set) var keys: ContiguousArray<UInt64> = []
         private var places: ContiguousArray<Int>
@@ -72,6 +89,13 @@ struct DeviceAscents {
             next = starts
             ends = ContiguousArray(starts.dropFirst()) + [end]
             places = ContiguousArray(repeating: 0, count: 1 << Int(bits))
+            heads = ContiguousArray(repeating: Windows.none, count: starts.count)
+            for i in heads.indices { setHead(of: i) }
+        }
+
+        private mutating func setHead(of sequence: Int) {
+            let place = next[sequence]
+            heads[sequence] = place < ends[sequence] ? device(at: place) : Windows.none
         }
 
         @inline(__always)
@@ -79,18 +103,17 @@ struct DeviceAscents {
 
         /// The lowest device that was not passed yet; nil: there is none.
         func lowest() -> UInt32? {
-            var lowest: UInt32?
-            for (place, end) in zip(next, ends) where place < end {
-                let device = device(at: place)
-                lowest = min(lowest ?? device, device)
-            }
-            return lowest
+            let lowest = heads.reduce(Windows.none) { min($0, $1) }
+            return lowest == Windows.none ? nil : lowest
         }
 
         /// Passes over the window of a device.
         mutating func pass(_ device: UInt32) {
             let end = window(of: device).end
-            for i in next.indices { next[i] = place(ofDevicesFrom: end, in: i) }
+            for i in heads.indices where heads[i] < end {
+                next[i] = place(ofDevicesFrom: end, in: i)
+                setHead(of: i)
+            }
         }
 
         /// Takes the window of the lowest device.
@@ -98,7 +121,7 @@ struct DeviceAscents {
             let window = window(of: device)
             unsorted.removeAll(keepingCapacity: true)
             for i in places.indices { places[i] = 0 }
-            for i in next.indices {
+            for i in heads.indices where heads[i] < window.end {
                 var place = next[i]
                 while place < ends[i] {
                     let device = self.device(at: place)
@@ -108,6 +131,7 @@ struct DeviceAscents {
                     place += 1
                 }
                 next[i] = place
+                setHead(of: i)
             }
             sort(from: window.start)
         }

@@ -7,7 +7,8 @@ import RecordLog
 /// that it may hold others. What is larger than the largest size is allocated by itself. All ends with the object.
 ///
 /// Invariants: each part in use begins with a head; of each size, `open` begins the list of the parts with rooms that
-/// are free; every other part is in `freeParts`. To be used by one thread at a time.
+/// are free; every other part is in `freeParts`, whose first `forgottenCount` take no memory. To be used by one thread
+/// at a time.
 final class EntryRooms {
     /// What a part begins with.
     ///
@@ -38,6 +39,7 @@ final class EntryRooms {
 
     private var open = [UnsafeMutablePointer<Head>?](repeating: nil, count: quanta.count)
     private var freeParts: ContiguousArray<UnsafeMutableRawPointer> = []
+    private var forgottenCount = 0
     private var regions: ContiguousArray<UnsafeMutableRawPointer> = []
     private var large: Set<UnsafeMutableRawPointer> = []
 
@@ -48,7 +50,7 @@ final class EntryRooms {
 
     /// Hands out a room, whatever lies in it.
     ///
-    /// - Returns: its memory, good for any trivial type, and how many bytes it has: no fewer than were asked for.
+    /// - Returns: its memory, aligned to 8 bytes, and how many it has: no fewer than were asked for.
     func take(byteCount wanted: Int) -> (memory: UnsafeMutableRawPointer, byteCount: Int) {
         guard let size = EntryRooms.size(of: wanted) else {
             let memory = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 16)
@@ -72,13 +74,14 @@ final class EntryRooms {
     ///
     /// `byteCount`: at most what `take` said, and more than a room of the next smaller size has.
     func giveBack(_ room: UnsafeMutableRawPointer, byteCount: Int) {
-        guard EntryRooms.size(of: byteCount) != nil else {
+        guard let size = EntryRooms.size(of: byteCount) else {
             large.remove(room)
             room.deallocate()
             return
         }
         let start = UInt(bitPattern: room) & ~UInt(EntryRooms.partByteCount - 1)
         guard let part = UnsafeMutablePointer<Head>(bitPattern: start) else { preconditionFailure("a room of no part") }
+        precondition(part.pointee.size == size, "a room of another size")
         if isFull(part) { link(part) }
         room.storeBytes(of: part.pointee.free, as: UnsafeMutableRawPointer?.self)
         part.pointee.free = room
@@ -90,7 +93,8 @@ final class EntryRooms {
 
     /// Gives the memory of parts in which no room is in use back to the system.
     func giveBackMemory() {
-        for part in freeParts { ScratchFile.forget(part, byteCount: EntryRooms.partByteCount) }
+        for part in freeParts[forgottenCount...] { ScratchFile.forget(part, byteCount: EntryRooms.partByteCount) }
+        forgottenCount = freeParts.count
     }
 
     private static func size(of byteCount: Int) -> Int? {
@@ -108,6 +112,7 @@ final class EntryRooms {
     private func openPart(_ size: Int) -> UnsafeMutablePointer<Head> {
         if freeParts.isEmpty { mapRegion() }
         let part = freeParts.removeLast().bindMemory(to: Head.self, capacity: 1)
+        forgottenCount = min(forgottenCount, freeParts.count)
         part.initialize(to: Head(size: size))
         link(part)
         return part
@@ -121,6 +126,8 @@ final class EntryRooms {
         regions.append(region)
         let first = region.alignedUp(toMultipleOf: EntryRooms.partByteCount)
         for i in (0..<EntryRooms.partsPerRegion).reversed() { freeParts.append(first + i * EntryRooms.partByteCount) }
+        // Nobody touched them yet, and there were no others.
+        forgottenCount = freeParts.count
     }
 
     private func link(_ part: UnsafeMutablePointer<Head>) {

@@ -25,6 +25,9 @@ extension Fold {
     /// Ends the lanes: all others are absorbed.
     func endLanes() { lane = nil }
 
-    /// Gives back memory in which nothing lies, and that through which the scratch file was looked at.
+    /// Gives back the memory of rooms in which nothing lies.
+    func giveBackRooms() { for packed in [packed] + packedByOthers { packed.rooms.giveBackMemory() } }
+
+    /// Gives back that, and the memory through which the scratch file was looked at.
     func giveBackMemory() { for packed in [packed] + packedByOthers { packed.giveBackMemory() } }
 }

@@ -4,7 +4,7 @@ import MeterModel
 /// One of the parts in which devices are folded side by side: nothing that is folded of a device follows from another
 /// one.
 ///
-/// Devices that follow each other by number are mostly of one lane, so that what is sorted by device falls into few
+/// Devices that follow each other by number are mostly of one lane, so that what is in order of device falls into few
 /// pieces; pieces are small enough that lanes have about the same to do.
 struct FoldLane {
     /// How many lanes there are, where there are lanes.

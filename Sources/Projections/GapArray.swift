@@ -14,7 +14,10 @@ struct GapArray<Element: BitwiseCopyable> {
     private var gapStart: UInt32 = 0
     private var gapCount: UInt32 = 0
 
-    init(in rooms: EntryRooms) { self.rooms = rooms }
+    init(in rooms: EntryRooms) {
+        precondition(MemoryLayout<Element>.alignment <= 8, "rooms are aligned to 8 bytes")
+        self.rooms = rooms
+    }
 
     var count: Int { Int(storedCount - gapCount) }
     var isEmpty: Bool { storedCount == gapCount }
@@ -95,6 +98,7 @@ struct GapArray<Element: BitwiseCopyable> {
         precondition(rest >= 0, "fewer elements than are removed")
         if rest > 0 { memory.update(from: memory + count, count: rest) }
         storedCount = UInt32(rest)
+        gapStart = 0
     }
 
     /// Gives back the gap, and room at the end beyond what appending makes.
@@ -140,7 +144,9 @@ struct GapArray<Element: BitwiseCopyable> {
 
     private mutating func moveGap(to i: Int) {
         let (start, width) = (Int(gapStart), Int(gapCount))
-        if i < start {
+        if width == 0 {
+            // Then it is nowhere.
+        } else if i < start {
             (memory + i + width).update(from: memory + i, count: start - i)
         } else if i > start {
             (memory + start).update(from: memory + start + width, count: i - start)

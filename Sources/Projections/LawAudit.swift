@@ -149,6 +149,7 @@ extension SeriesFold {
     func expectedSums() -> [CountedSum] {
         var sums = Array(repeating: CountedSum(), count: segments.count)
         if kind == .interval {
+            let intervals = intervals
             for i in 0..<intervals.entries.count {
                 let entry = intervals.entries[i]
                 let segment = segments.segment(at: entry.start)

@@ -124,9 +124,10 @@ final class ReadingGather {
     func close(_ directory: SeriesDirectory) {
         self.directory = directory
         let last = stages.count - 1
-        guard last >= 0, isLarge(last), !ascents.areFew else { return }
+        guard last >= 0, isLarge(last) else { return }
         let start = readingStart(of: last)
         let count = stages[last].readingEnd - start
+        if ascents.areFew(among: count) { return }
         let unsorted = deviceOrder.unsorted(count: count)
         var largest: UInt32 = 0
         for i in 0..<count {
@@ -212,7 +213,7 @@ final class ReadingGather {
     private func foldAscents(_ range: Range<Int>, into fold: Fold) {
         var run = Run()
         readings.withUnsafeBufferPointer { readings in
-            let bits = fold.lane?.pieceBits ?? FoldLane.usualPieceBits
+            let bits = fold.lane?.pieceBits ?? DeviceAscents.windowBits(range.count, of: directory.deviceCount)
             var windows = ascents.windows(of: readings, end: range.upperBound, bits: bits, directory: directory)
             while let device = windows.lowest() {
                 if fold.lane?.has(device) ?? true {

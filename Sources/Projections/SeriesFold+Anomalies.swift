@@ -33,6 +33,7 @@ extension SeriesFold {
     }
 
     private func appendIntervalAnomalies(_ rows: inout [AnomalyRow]) {
+        let intervals = intervals
         for (key, candidates) in intervals.contested {
             appendConflicts(candidates, standing: candidates.standing?.value, at: key.end, &rows)
         }

@@ -202,7 +202,8 @@ package final class ViewProjector {
         foldGathered(directory: directory)
     }
 
-    /// Gives back the memory through which the fold's scratch file was looked at, and that of the views' pages.
+    /// Gives back the memory through which the fold's scratch file was looked at, that of empty rooms, and that of the
+    /// views' pages.
     package func giveBackMemory() {
         fold.giveBackMemory()
         store.giveBackMemory()
@@ -219,8 +220,9 @@ package final class ViewProjector {
     /// - Throws: `ViewError`; the store is then as it was, and the same commit may be tried again, but not into views
     ///   that were begun, nor of lanes.
     package func commit(chain: [UInt8], isLast: Bool = false) throws {
-        let lanes = FoldLanes([fold] + otherLanes, pieceCount: lanePieceCount)
-        let count = fold.queuedSeries.count
+        let folds = [fold] + otherLanes
+        let lanes = FoldLanes(folds, pieceCount: lanePieceCount)
+        let seriesCount = folds.reduce(0) { $0 + $1.queuedSeries.count }
         try store.transaction { writer in
             try lanes.writeRows(to: writer, givesBackMemory: !isLast)
             try writer.setTimeZoneDatabase(zones.version)
@@ -228,8 +230,12 @@ package final class ViewProjector {
             try writer.setCheckpoint(fold.position, chainHead: chain)
         }
         lanes.markWritten()
+        endLanes()
         // What many readings needed is empty now.
-        if !isLast, count >= ViewProjector.manySeries { fold.giveBackMemory() }
+        if !isLast, seriesCount >= ViewProjector.manySeries { fold.giveBackRooms() }
+    }
+
+    private func endLanes() {
         guard !otherLanes.isEmpty else { return }
         for lane in otherLanes { fold.absorb(lane) }
         fold.endLanes()

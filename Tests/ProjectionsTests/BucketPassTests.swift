@@ -48,9 +48,16 @@ struct BucketPassTests {
         let from = random.int(first...(last - 1))
         let span = random.oneIn(2) ? (start: first, end: last) : (start: from, end: random.int((from + 1)...last))
         var pass = newPass(over: span, zone)
-        for interval in intervals where interval.end > pass.months.lowerBound { pass.take(interval) }
+        var hourless = newPass(over: span, zone, cutsHours: false)
+        for interval in intervals where interval.end > pass.months.lowerBound {
+            pass.take(interval)
+            hourless.take(interval)
+        }
         pass.finish()
+        hourless.finish()
         #expect(!pass.sink.isTwice)
+        #expect(hourless.sink.hours.isEmpty)
+        #expect(hourless.sink.days == pass.sink.days && hourless.sink.months == pass.sink.months)
         for (start, bucket) in pass.sink.hours {
             #expect(zone.hourStart(at: start) == start)
             #expect(zone.nextHour(after: start) == bucket.end)
@@ -97,14 +104,18 @@ struct BucketPassTests {
         #expect(sum?.countedUpTo == end)
     }
 
-    private func newPass(over span: (start: Int64, end: Int64), _ zone: ZoneRules) -> BucketPass<Gathered> {
+    private func newPass(
+        over span: (start: Int64, end: Int64),
+        _ zone: ZoneRules,
+        cutsHours: Bool = true
+    ) -> BucketPass<Gathered> {
         BucketPass(
             span: span,
             ledgerDays: nil,
             zone: zone,
             schedule: nil,
             gapAfter: 6 * Milliseconds.hour,
-            cutsHours: true,
+            cutsHours: cutsHours,
             sink: Gathered()
         )
     }

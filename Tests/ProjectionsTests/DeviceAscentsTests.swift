@@ -42,7 +42,6 @@ struct DeviceAscentsTests {
                 rest = rest.dropFirst(piece.count)
             }
         }
-        #expect(ascents.areFew)
         let expected = readings.indices.sorted { a, b in
             let (one, other) = (readings[a].series, readings[b].series)
             return (directory.device(ofSeries: one), a) < (directory.device(ofSeries: other), b)
@@ -65,6 +64,14 @@ struct DeviceAscentsTests {
         #expect(found == expected.filter { (directory.device(ofSeries: readings[$0].series) >> bits) % 2 != passed })
     }
 
+    @Test("are gone through by about a thousand of them")
+    func windowBits() {
+        #expect(DeviceAscents.windowBits(1 << 20, of: 0) == 4)
+        #expect(DeviceAscents.windowBits(1 << 20, of: 1 << 20) == 10)
+        #expect(DeviceAscents.windowBits(1 << 12, of: 1 << 20) == 10)
+        #expect(DeviceAscents.windowBits(1 << 20, of: 1 << 17) == 7)
+    }
+
     @Test("are few up to a bound, whatever comes behind it")
     func bound() {
         let directory = directory([1, 1])
@@ -77,12 +84,15 @@ struct DeviceAscentsTests {
         for i in 0..<64 {
             append(1, 2 * i)
             append(0, 2 * i + 1)
-            #expect(ascents.areFew == (i < 63))
+            #expect(ascents.areFew(among: 1 << 30) == (i < 63))
+            // The first begins the sequence, and each second another.
+            #expect(ascents.areFew(among: 256 * (i + 2)) == (i < 63))
+            #expect(!ascents.areFew(among: 256 * (i + 2) - 1))
         }
         append(1, 128)
-        #expect(!ascents.areFew)
+        #expect(!ascents.areFew(among: 1 << 30))
         ascents.removeAll()
         append(0, 0)
-        #expect(ascents.areFew)
+        #expect(ascents.areFew(among: 256))
     }
 }

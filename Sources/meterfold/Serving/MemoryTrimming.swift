@@ -15,8 +15,9 @@ struct MemoryTrimming: Service {
     private static let calmCount: UInt64 = 10_000
     /// Events after which there is much to give back.
     private static let muchCount: UInt64 = 1_000_000
-    /// Intervals without an event after which it is done in any case.
+    /// Intervals without an event, and calm ones, after which it is done in any case.
     private static let stillCount = 5
+    private static let calmIntervalCount = 60
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -24,18 +25,20 @@ struct MemoryTrimming: Service {
             var trimmed = Position.origin
             /// Connections at most since it was last done.
             var most = 0
-            var stillness = 0
+            var (stillness, calmness) = (0, 0)
             while !Task.isCancelled {
                 let position = projector.committed
                 let open = listener.figures.openCount
                 most = max(most, open)
                 let moved = position.rawValue - last.rawValue
                 stillness = moved == 0 ? stillness + 1 : 0
-                let isCalm = moved + projector.lag <= MemoryTrimming.calmCount
-                let isMuch =
-                    position.rawValue - trimmed.rawValue >= MemoryTrimming.muchCount || open < most / 2
-                    || (stillness >= MemoryTrimming.stillCount && position != trimmed)
-                if isCalm, isMuch {
+                let isCalm = projector.hasLoaded && moved + projector.lag <= MemoryTrimming.calmCount
+                calmness = isCalm ? calmness + 1 : 0
+                let isLong =
+                    stillness >= MemoryTrimming.stillCount || calmness >= MemoryTrimming.calmIntervalCount
+                let isMuch = position.rawValue - trimmed.rawValue >= MemoryTrimming.muchCount
+                if isCalm, isMuch || open < most / 2 || (isLong && position != trimmed) {
+                    calmness = 0
                     try? await projector.perform { projector, _ in projector.giveBackMemory() }
                     Memory.giveBack()
                     (trimmed, most) = (position, open)
