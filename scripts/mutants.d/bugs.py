@@ -125,10 +125,10 @@ BUGS = [
         [FOLD, SIMULATION]),
     Bug("checkpoint-outside-the-transaction", "rows and checkpoint are committed apart, the checkpoint first",
         "Sources/Projections/ViewProjector.swift",
-        "        try store.transaction { writer in\n            try lanes.writeRows(to: writer)\n",
+        "        try store.transaction { writer in\n            try lanes.writeRows(to: writer, givesBackMemory: !isLast)\n",
         "        if BUG, fold.position.rawValue % 3 == 0 {\n"
         "            return try store.transaction { try $0.setCheckpoint(fold.position, chainHead: chain) }\n        }\n"
-        "        try store.transaction { writer in\n            try lanes.writeRows(to: writer)\n",
+        "        try store.transaction { writer in\n            try lanes.writeRows(to: writer, givesBackMemory: !isLast)\n",
         [FOLD, SIMULATION]),
     Bug("lane-forgets-an-outcome", "a push's early outcome goes to one lane before its device is known",
         "Sources/Projections/FoldLane.swift",
